@@ -71,11 +71,7 @@ def _is_count(text: str) -> bool:
 
 
 def _as_started(accelerator: str, count: int | None, nodes: int | None) -> Devices:
-    """Return the processes that torchrun started.
-
-    Raises:
-        SettingError: another number was asked for.
-    """
+    """Return the processes that torchrun started; raise a SettingError if another number was asked for."""
     here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     started = Devices(accelerator, here, everywhere // here)
     wanted = Devices(accelerator, here if count is None else count, started.nodes if nodes is None else nodes)
@@ -94,11 +90,7 @@ def torch_device(accelerator: str) -> torch.device:
 
 
 def choose_precision(wanted: str, *, accelerator: str) -> Any:
-    """Return Lightning's precision.
-
-    Args:
-        wanted: `auto` (bfloat16 if it is fast), `bf16` or `float32`.
-        accelerator: `cpu` or `gpu`.
+    """Return Lightning's precision for `auto` (bfloat16 if it is fast), `bf16` or `float32` on `cpu` or `gpu`.
 
     Raises:
         SettingError: another value.

@@ -142,9 +142,7 @@ def export(run: str | Path, out: str | Path, settings: Export | None = None, *, 
 def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dict[str, Any]]:
     """Load a run's network in inference mode, with averaged weights if the training averaged them.
 
-    Args:
-        run: the run.
-        checkpoint: `last` or `best`.
+    `checkpoint` is `last` or `best`.
 
     Returns:
         The network, and the numbers of finished `epochs` and `steps`.

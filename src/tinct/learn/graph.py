@@ -36,13 +36,13 @@ def network_graph(
     output_names: Sequence[str],
     dynamic_shapes: tuple[Any, ...],
 ) -> onnx.ModelProto:
-    """Convert a network to ONNX.
+    """Convert a network in inference mode to ONNX.
 
     Args:
-        network: in inference mode.
+        network: to be converted.
         example: inputs for `forward`.
-        input_names: a name for each input of the graph.
-        output_names: a name for each output of the graph.
+        input_names: of the graph.
+        output_names: of the graph.
         dynamic_shapes: for each parameter of `forward`, the axes whose length may vary, as for `torch.export`.
 
     Raises:

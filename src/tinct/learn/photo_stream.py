@@ -10,7 +10,7 @@ import atexit
 import os
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, count, islice, repeat
 from typing import Any
@@ -78,12 +78,7 @@ class Crop:
 
 
 def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Crop a square from a photograph; a photograph that is too small is padded.
-
-    Args:
-        picture: (H, W, 3) sRGB uint8.
-        crop: how to crop.
-        rng: draws scale and place.
+    """Crop a square from a photograph (H, W, 3) sRGB uint8; one that is too small is padded.
 
     Returns:
         The square (size, size, 3) uint8, and its mask (size, size) bool, true inside the photograph.
@@ -168,6 +163,7 @@ class Share:
         return range(count * reader // readers, count * (reader + 1) // readers)
 
 
+@dataclass(eq=False, repr=False)
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of cropped photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
@@ -176,36 +172,22 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     epoch takes equally much from each reader, so that with few shards some photographs come twice and others not at
     all; this evens out over epochs. In validation every photograph comes once, and each reader has its own range.
 
-    With a file of features there is also `features`, those of each square. With `sevenfold`, each photograph comes in
-    seven forms, and `form` (N,) is the index of each one's.
+    With `batches`, a finite share is divided into so many nearly equal batches. With a file of features there is also
+    `features`, those of each square. With `sevenfold`, each photograph comes in seven forms, and `form` (N,) is the
+    index of each one's.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        crop: Crop,
-        batch_size: int,
-        seed: int,
-        epoch: int,
-        endless: bool,
-        share: Share = Share(),
-        batches: int | None = None,
-        features: FeatureFile | None = None,
-        sevenfold: bool = False,
-    ) -> None:
-        """Set what to read; with `batches`, a finite share is divided into so many nearly equal batches."""
-        super().__init__()
-        self.share = share
-        self.batches = batches
-        self.source = source
-        self.crop = crop
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = epoch
-        self.endless = endless
-        self.features = features
-        self.sevenfold = sevenfold
+    source: Source
+    _: KW_ONLY
+    crop: Crop
+    batch_size: int
+    seed: int
+    epoch: int
+    endless: bool
+    share: Share = Share()
+    batches: int | None = None
+    features: FeatureFile | None = None
+    sevenfold: bool = False
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         """Yield the batches of this reader."""

@@ -86,11 +86,7 @@ def plot_curves(axes: Axes, curves: Mapping[str, list[float]], lines: Mapping[st
 
 
 def last_accuracies(run: Path) -> list[str]:
-    """Return sentences about the accuracies of a training's last epoch; none if it has none.
-
-    Args:
-        run: the training's folder.
-    """
+    """Return sentences about the accuracies of the last epoch of a training's folder; none if it has none."""
     rows = epoch_rows(run / METRICS)
     told = []
     for name, words in _ACCURACIES.items():
@@ -199,13 +195,9 @@ class SampleSheets(Callback):
     """Writes `epoch-NNN.png`, one row per photograph: grey, predicted, true."""
 
     def __init__(self, source: Source, folder: Path, *, multiple: int, letterbox: bool = False) -> None:
-        """Choose the first photographs of a source.
+        """Choose the first photographs of a source; they are shown whole in a letterbox, or else cropped.
 
-        Args:
-            source: the photographs.
-            folder: for the sheets.
-            multiple: photographs are shown at the multiple of this nearest to 160 pixels.
-            letterbox: show them whole.
+        They are shown at the multiple of `multiple` nearest to 160 pixels.
         """
         super().__init__()
         self._folder = folder
@@ -223,15 +215,12 @@ class SampleSheets(Callback):
 
 
 def draw(task: ColorizeTask, squares: list[np.ndarray], masks: list[np.ndarray] | None = None) -> np.ndarray:
-    """Draw a sheet.
+    """Draw a sheet (rows, columns, 3) sRGB uint8 of what a training's network predicts.
 
     Args:
-        task: the training, whose network predicts.
+        task: the training.
         squares: pictures (size, size, 3) sRGB uint8, size a multiple of the network's.
         masks: (size, size) bool each, true inside the photograph; the rest is drawn black.
-
-    Returns:
-        (rows, columns, 3) sRGB uint8.
     """
     space = chroma_space(task.space)
     rgb = np.stack(squares).astype(np.float32) / 255

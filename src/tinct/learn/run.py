@@ -189,16 +189,10 @@ def resampled(source: Source, run: Run) -> Source:
 
 
 def draw_shares(source: Source, bins: ColorBins, *, strength: float) -> NDArray[np.float64]:
-    """Return how often each photograph is drawn.
+    """Return how often each photograph is drawn: (n,) shares with a mean of 1 over those that are drawn at all.
 
-    Args:
-        source: photographs; those that are never drawn stay so.
-        bins: colour bins with their frequencies.
-        strength: 0..1. A photograph's share is the mean weight of its pixels, with the weights of Billaut et al. 2018
-            for a lambda of 1 - strength: at 0 all weights are equal, at 1 they are inverse frequencies.
-
-    Returns:
-        (n,) shares in the source's order, with a mean of 1 over the photographs that are drawn.
+    A photograph's share is the mean weight of its pixels, with the weights of Billaut et al. 2018 for a lambda of 1 -
+    `strength` (0..1): at 0 all weights are equal, at 1 they are inverse frequencies.
     """
     space = chroma_space(bins.space)
     weights = replace(bins, rebalance=1 - strength).weights

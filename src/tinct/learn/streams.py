@@ -24,12 +24,9 @@ _BATCH = 16  # squares encoded at once
 
 
 class Streams(lightning.LightningDataModule):
-    """The training's photographs, streamed for each epoch.
+    """The training's photographs, streamed for each epoch: `train_source` to train on, `val_source` to validate on.
 
-    Attributes:
-        train_source: the photographs to train on.
-        val_source: the photographs to validate on.
-        features: `train` and `val` -> a frozen encoder's features of the squares, if they are stored.
+    `features` holds, for `train` and `val`, a frozen encoder's features of the squares, if they are stored.
     """
 
     def __init__(self, training: Training, train_source: Source, val_source: Source) -> None:
@@ -44,12 +41,8 @@ class Streams(lightning.LightningDataModule):
     ) -> dict[str, FeatureFile]:
         """Store a frozen encoder's features of each square, unless they are stored already, if that saves work.
 
-        Args:
-            network: nothing is stored if it has no frozen encoder, or if squares are augmented.
-            folder: of caches.
-            seen: number of photographs that the training will see; nothing is stored if it sees none twice.
-            half: whether the training uses mixed precision.
-            device: on which the encoder runs.
+        Nothing is stored if the network has no frozen encoder, if squares are augmented, or if none of the photographs
+        is seen twice (`seen` is the number that the training sees).
 
         Returns:
             The value for `features`.
@@ -134,9 +127,6 @@ def store_features(
         space: `yuv` or `lab`, whose luma the encoder sees.
         half: use mixed precision (bfloat16).
         device: on which the encoder runs.
-
-    Returns:
-        The file.
 
     Raises:
         DataError: a photograph cannot be read.

@@ -22,6 +22,7 @@ from tinct.learn.settings import Training
 Batch = dict[str, torch.Tensor]
 # Chroma is divided by this, so that it is learned in about ±1; that of Lab is as in Hultgren et al.
 CHROMA_SCALES = {"yuv": 1.0, "lab": 128.0}
+TEMPERATURE = 0.5  # at which bins are decoded to measure accuracy
 RIGHT_WITHIN = 10.0  # for `accuracy_10`, a pixel is right within this distance in Lab (CIE 1976)
 
 
@@ -31,14 +32,9 @@ def unit_rgb(squares: torch.Tensor) -> torch.Tensor:
 
 
 def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return luma and chroma of pictures.
+    """Return luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W) of sRGB (N, 3, H, W) in 0..1.
 
-    Args:
-        rgb: (N, 3, H, W) sRGB in 0..1.
-        space: `yuv` or `lab`.
-
-    Returns:
-        Luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W) in the space's units, as from `ChromaSpace.split`.
+    `space` is `yuv` or `lab`; chroma is in its units, as from `ChromaSpace.split`.
     """
     # Never in bfloat16, whose rounding alone would move greys into a neighbouring bin.
     with torch.autocast(rgb.device.type, enabled=False):
@@ -50,15 +46,9 @@ def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor
 
 
 def join_lab(luma: torch.Tensor, chroma: torch.Tensor, space: str) -> torch.Tensor:
-    """Return pictures in Lab.
+    """Return pictures (N, 3, H, W) in Lab of luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W), as from `split_rgb`.
 
-    Args:
-        luma: (N, 1, H, W) in 0..1, as from `split_rgb`.
-        chroma: (N, 2, H, W) in the space's units.
-        space: `yuv` or `lab`.
-
-    Returns:
-        (N, 3, H, W); YUV colours outside of sRGB are clipped to it.
+    YUV colours outside of sRGB are clipped to it.
     """
     if space == "lab":
         return torch.cat([luma * 100, chroma], dim=1)
@@ -73,8 +63,7 @@ def rgb_to_lab(rgb: torch.Tensor) -> torch.Tensor:
     from kornia.color import rgb_to_lab as convert
 
     with torch.autocast(rgb.device.type, enabled=False):
-        lab: torch.Tensor = convert(rgb.float())
-    return lab
+        return convert(rgb.float())
 
 
 def shrink(values: torch.Tensor, mask: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,10 +98,8 @@ class BinTable:
     def __init__(self, bins: ColorBins, *, softness: float = 0.0) -> None:
         """Copy the bins' tables.
 
-        Args:
-            bins: the bins.
-            softness: width, in cells, of the Gaussian that spreads each cell of the grid over its five nearest bins
-                (half a cell in Zhang et al. 2016); 0: one bin for each cell.
+        `softness` is the width, in cells, of the Gaussian that spreads each cell of the grid over its five nearest bins
+        (half a cell in Zhang et al. 2016); 0: one bin for each cell.
         """
         self.soft = torch.from_numpy(_soft_cells(bins, softness)) if softness > 0 else None
         self.low = torch.tensor(bins.low).view(1, 2, 1, 1)
@@ -166,14 +153,14 @@ def _soft_cells(bins: ColorBins, softness: float) -> NDArray[np.float32]:
 
 
 class Shown(NamedTuple):
-    """A batch of training squares after augmentation.
+    """A batch of squares, after augmentation in training.
 
     Attributes:
         rgb: (N, 3, H, W) sRGB in 0..1.
         luma: (N, 1, H, W) in 0..1.
         chroma: (N, 2, H, W) in the space's units.
         mask: (N, 1, H, W), 1 inside the photograph.
-        seen: (N, 1, H, W) augmented luma, which the network sees.
+        seen: (N, 1, H, W) luma that the network sees.
     """
 
     rgb: torch.Tensor
@@ -191,7 +178,7 @@ class ColorizeTask(lightning.LightningModule):
 
     Two accuracies are measured on the same pixels: `accuracy_bins`, for bins, is the share whose likeliest bin is
     right; `accuracy_10`, for all tasks, is the share within 10 units of the truth in Lab (CIE 1976). With bins, the
-    latter is measured in validation only, after decoding at `temperature`. In training they are measured on augmented
+    latter is measured in validation only, after decoding at `TEMPERATURE`. In training they are measured on augmented
     pictures, with the weights of each step.
     """
 
@@ -202,7 +189,6 @@ class ColorizeTask(lightning.LightningModule):
         *,
         bins: ColorBins | None,
         schedule: Schedule,
-        temperature: float = 0.5,
         chroma_scale: float | None = None,
     ) -> None:
         """Set up.
@@ -210,9 +196,8 @@ class ColorizeTask(lightning.LightningModule):
         Args:
             network: to be trained.
             training: the settings; with a rate of `auto`, `learning_rate` must be set before the training starts.
-            bins: the colour bins; None for other tasks.
+            bins: None for tasks without bins.
             schedule: the rate's factor at each step.
-            temperature: at which bins are decoded to measure accuracy.
             chroma_scale: what chroma is divided by for the squared error; default: that of the colour space.
         """
         super().__init__()
@@ -226,7 +211,6 @@ class ColorizeTask(lightning.LightningModule):
         self.learning_rate = 0.0 if training.learning_rate == "auto" else float(training.learning_rate)
         self.weight_decay = training.weight_decay
         self.schedule = schedule
-        self.temperature = temperature
         self.chroma_scale = chroma_scale or CHROMA_SCALES[training.space]
 
     def on_fit_start(self) -> None:
@@ -240,8 +224,7 @@ class ColorizeTask(lightning.LightningModule):
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Return the network's output, in the task's range, for luma (N, 1, H, W) in 0..1."""
-        output: torch.Tensor = self.network(luma.contiguous(memory_format=torch.channels_last))
-        return self.network.finish(output, self.task)
+        return self.network.finish(self.network(luma.contiguous(memory_format=torch.channels_last)), self.task)
 
     def _answer(self, batch: Batch, luma: torch.Tensor) -> torch.Tensor:
         """Return the network's output for a batch, computed from stored features of its encoder if there are any."""
@@ -255,12 +238,10 @@ class ColorizeTask(lightning.LightningModule):
         return unit_rgb(batch["rgb"]), batch["mask"][:, None].float()
 
     def loss(self, output: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the loss of an output.
+        """Return the loss of an output (N, outputs, h, w).
 
-        Args:
-            output: (N, outputs, h, w).
-            truth: chroma (N, 2, h, w) in the space's units or, for whole pictures, sRGB (N, 3, h, w).
-            mask: (N, 1, h, w), 1 inside the photograph.
+        `truth` is chroma (N, 2, h, w) in the space's units or, for whole pictures, sRGB (N, 3, h, w); `mask` (N, 1, h,
+        w) is 1 inside the photograph.
         """
         valid = _count(mask)
         if self.table is None:
@@ -283,30 +264,18 @@ class ColorizeTask(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Return the loss of one batch."""
-        rgb, luma, chroma, mask, seen = self.shown(batch)
-        output = self._answer(batch, seen)
-        values = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
-        loss = values.pop("loss")
-        self.log(
-            "train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=_weight(rgb), sync_dist=True
-        )
+        shown = self.shown(batch)
+        values = self._compare(self._answer(batch, shown.seen), shown, lab=self.table is None)
+        loss, weight = values.pop("loss"), _weight(shown.rgb)
+        self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=weight, sync_dist=True)
         values = {f"train_{name}": value for name, value in values.items()}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=_weight(rgb), sync_dist=True)
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=weight, sync_dist=True)
         return loss
 
-    def _compare(
-        self,
-        output: torch.Tensor,
-        rgb: torch.Tensor,
-        luma: torch.Tensor,
-        chroma: torch.Tensor,
-        mask: torch.Tensor,
-        *,
-        lab: bool,
-    ) -> dict[str, torch.Tensor]:
+    def _compare(self, output: torch.Tensor, shown: Shown, *, lab: bool) -> dict[str, torch.Tensor]:
         """Return the loss and the accuracies of an output; `accuracy_10` only if `lab`."""
         stride = self.network.stride
-        truth, inside = shrink(rgb if self.task == "rgb" else chroma, mask, stride)
+        truth, inside = shrink(shown.rgb if self.task == "rgb" else shown.chroma, shown.mask, stride)
         values = {"loss": self.loss(output, truth, inside)}
         valid = _count(inside)
         with torch.no_grad():
@@ -314,7 +283,7 @@ class ColorizeTask(lightning.LightningModule):
                 right = (output.argmax(dim=1) == self.table.encode(truth)).float()
                 values["accuracy_bins"] = (right * inside[:, 0]).sum() / valid
             if lab:
-                small, _ = shrink(luma, mask, stride)
+                small, _ = shrink(shown.luma, shown.mask, stride)
                 predicted, expected = (
                     (rgb_to_lab(output), rgb_to_lab(truth))
                     if self.task == "rgb"
@@ -330,14 +299,14 @@ class ColorizeTask(lightning.LightningModule):
             return split_rgb(output.float(), self.space)[1]
         if self.table is None:
             return output.float() * self.chroma_scale
-        return self.table.decode(output.float(), self.temperature)
+        return self.table.decode(output.float(), TEMPERATURE)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Measure one batch."""
         rgb, mask = self._pictures(batch)
         luma, chroma = split_rgb(rgb, self.space)
         output = self._answer(batch, luma)
-        values = self._compare(output, rgb, luma, chroma, mask, lab=True)
+        values = self._compare(output, Shown(rgb, luma, chroma, mask, luma), lab=True)
         chroma, mask = shrink(chroma, mask, self.network.stride)
         decoded = self.decode(output)
         valid = _count(mask)

@@ -72,10 +72,7 @@ def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
 
 
 def read_initial_card(initial: str | Path) -> Card:
-    """Read the card of a training's initial weights.
-
-    Args:
-        initial: the name of a model that comes with tinct, a model file, or a `.safetensors` twin.
+    """Read the card of a training's initial weights: of a model's name, a model file, or a `.safetensors` twin.
 
     Raises:
         ModelError: the file is missing, damaged, or not from tinct.
@@ -84,13 +81,10 @@ def read_initial_card(initial: str | Path) -> Card:
 
 
 def load_weights(network: Network, initial: str | Path, pictures: Iterable[torch.Tensor]) -> None:
-    """Load weights into a network of the same kind.
+    """Load weights, named as for `read_initial_card`, into a network of the same kind.
 
-    Args:
-        network: is changed in place.
-        initial: as for `read_initial_card`.
-        pictures: yields luma (N, 1, H, W) in 0..1, in a size that the network takes. One batch of some dozens of
-            photographs is used, and only for a model file with folded batch norms.
+    `pictures` yields luma (N, 1, H, W) in 0..1, in a size that the network takes. One batch of some dozens of
+    photographs is used, and only for a model file with folded batch norms.
 
     Raises:
         ModelError: the file is missing or damaged, or belongs to another network.

@@ -21,6 +21,7 @@ from tinct.color.features import ArrayFeatures
 from tinct.color.inputs import ARRAY
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, UnreadableError
 from tinct.files import check_target, walk, written_beside
 from tinct.media.image.formats import PICTURE_SUFFIXES
@@ -77,11 +78,7 @@ class Classifier:
     """
 
     def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
-        """Open a model file.
-
-        Args:
-            model: its path.
-            threads: of one run; by default one a core.
+        """Open a model file; `threads` of one run are by default one a core.
 
         Raises:
             ModelError: there is no such file, it is damaged, or it is not a classifier of tinct's.
@@ -99,10 +96,7 @@ class Classifier:
         return self.predict(picture)
 
     def predict(self, picture: Any) -> Prediction:
-        """Recognise one picture.
-
-        Args:
-            picture: a path, PIL image or array, as the class says.
+        """Recognise one picture: a path, PIL image or array, as the class says.
 
         Raises:
             UnreadableError: the file is missing or damaged.
@@ -112,10 +106,7 @@ class Classifier:
         return self._named(self.probabilities([picture])[0])
 
     def probabilities(self, pictures: Iterable[Any]) -> FloatArray:
-        """Recognise several pictures.
-
-        Args:
-            pictures: paths, PIL images or arrays, as the class says, mixed at will.
+        """Recognise several pictures: paths, PIL images or arrays, as the class says, mixed at will.
 
         Returns:
             (N, classes) float32 calibrated probabilities, in the order of `classes`; errors are those of `predict`.
@@ -221,12 +212,9 @@ def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 def find_inputs(
     places: Iterable[str | Path], *, kind: str, complain: Callable[[str], None] | None = None
 ) -> list[Path]:
-    """List the files to recognise: those that are named, and all of the kind in folders, at any depth.
+    """List the files to recognise: those that are named, and all of a kind, `picture` or `array`, in folders.
 
-    Args:
-        places: files and folders.
-        kind: `picture` or `array`.
-        complain: called with a message for each folder that holds none.
+    Folders are searched at any depth; `complain` is called with a message for each that holds none.
 
     Raises:
         UnreadableError: there are none.
@@ -288,18 +276,13 @@ def _pixels(values: Any) -> NDArray[np.uint8]:
         array = np.repeat(array[..., None], 3, axis=-1)
     if array.ndim != 3 or array.shape[-1] not in (3, 4) or 0 in array.shape:
         raise InputError(f"a picture must have the shape (H, W, 3), (H, W, 4) or (H, W), not {array.shape}")
-    if array.dtype == np.uint16:
-        unit = array.astype(np.float32) / np.float32(65535)
-    elif array.dtype == np.uint8:
-        if array.shape[-1] == 3:
-            return np.asarray(array, dtype=np.uint8)
-        unit = array.astype(np.float32) / np.float32(255)
-    elif array.dtype.kind == "f":
-        unit = array.astype(np.float32)
-        if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > 1:
-            raise InputError("floats of a picture must lie in 0..1; divide them by their largest possible value")
-    else:
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise InputError(f"pixels must be uint8, uint16 or floats in 0..1, not {array.dtype}")
+    if array.dtype == np.uint8 and array.shape[-1] == 3:
+        return np.asarray(array, dtype=np.uint8)
+    unit = as_unit_rgb(array)
+    if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > 1:
+        raise InputError("floats of a picture must lie in 0..1; divide them by their largest possible value")
     if unit.shape[-1] == 4:
         unit = unit[..., :3] * unit[..., 3:] + (1 - unit[..., 3:])
     rounded: NDArray[np.uint8] = np.rint(unit * 255).astype(np.uint8)

@@ -140,13 +140,8 @@ def _evaluation(
 def draw_confusion(scores: Scores, path: str | Path, *, overwrite: bool = False) -> None:
     """Draw a confusion matrix: rows are true classes, columns predicted ones, cells shares of the row and counts.
 
-    Args:
-        scores: of the classifier.
-        path: a .png file.
-        overwrite: replace an existing file.
-
     Raises:
-        OutputError: the file already exists, or cannot be written.
+        OutputError: it is not a .png, already exists, or cannot be written.
     """
     target = Path(path)
     check_drawing(target, overwrite=overwrite)

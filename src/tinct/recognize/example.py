@@ -101,11 +101,7 @@ class Example:
         return float(abs(high - low)) * 360 * self.shift / 6
 
     def signal(self, index: int, label: int) -> tuple[FloatArray, float]:
-        """Make one signal.
-
-        Args:
-            index: its number within the class.
-            label: 0 or 1, for the class in `CLASSES`.
+        """Make the signal of a number within the class of `label`, 0 or 1, in `CLASSES`.
 
         Returns:
             (96000,) float32 samples at 40 Hz, and its level in decibels.
@@ -152,12 +148,8 @@ class Example:
     def picture(self, array: FloatArray, index: int, label: int) -> NDArray[np.uint8]:
         """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and with a random brightness.
 
-        The brightness multiplies all three channels alike, so that hue stays.
-
-        Args:
-            array: as `array` returns it.
-            index: its number within the class.
-            label: 0 or 1.
+        The brightness multiplies all three channels alike, so that hue stays. `array` is as the method of that name
+        returns it; `index` and `label` are as for `signal`.
         """
         random = self._random(index, label, 1)
         rgb = _in_colors(array).astype(np.float64)

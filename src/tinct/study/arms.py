@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,7 @@ def run_study(
         dataset = find_dataset(Path(data), folder, show)
         study = begin_study(chosen, dataset, folder, choices, show=show)
         _run_arms(study, dataset, judge, told, show)
-        return write_report(folder, progress=lambda done, total: show("writing the report", done, total))
+        return write_report(folder, progress=partial(show, "writing the report"))
 
 
 def _run_arms(
@@ -152,9 +153,7 @@ def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress)
         "train": study.train_pictures(dataset, limit=record.train_pictures),
     }
     if not file.is_file():
-        bins, _ = learn_bins(
-            dataset, limit=_BINS_FROM, progress=lambda done, total: show("counting colours", done, total)
-        )
+        bins, _ = learn_bins(dataset, limit=_BINS_FROM, progress=partial(show, "counting colours"))
         write_json(file, {"bins": bins.to_card()})
     yardstick = Yardstick(pictures, study.bins(), record.by, judge)
     settings = study.measured_on()
@@ -162,9 +161,8 @@ def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress)
     if not all(summary and summary.settings == settings and _judged(summary, judge) for summary in summaries):
         write_json(file, {"bins": yardstick.bins.to_card(), "truth": yardstick.truth()})
         learned = find_pictures(dataset, split="train", limit=PICTURES_FOR_MEAN)
-        for measured in yardstick.baselines(
-            learned, settings=settings, progress=lambda done, total: show("measuring the baselines", done, total)
-        ):
+        advance = partial(show, "measuring the baselines")
+        for measured in yardstick.baselines(learned, settings=settings, progress=advance):
             measured.save(study.baseline(measured.name))
     return yardstick
 
@@ -210,7 +208,7 @@ def _measure(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
         Method(arm.name, picture_maker(open_colorizer(study, arm, seed), arm)),
         seed=seed,
         settings=plain_json(study.evaluation_settings(arm, seed)),
-        progress=lambda done, total: show(what, done, total),
+        progress=partial(show, what),
     )
     measured.save(study.folder(arm, seed))
     return read_json(study.folder(arm, seed) / EVALUATION_FILE, Summary)
@@ -227,7 +225,7 @@ def _train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
     if begun:
         check_same(run, training)
     make_folder(run)
-    meter = _Meter(run / "seconds.json", lambda done, total: show(f"training {arm.name}, seed {seed}", done, total))
+    meter = _Meter(run / "seconds.json", partial(show, f"training {arm.name}, seed {seed}"))
     train(training, run, resume=begun, cache=study.path / "cache", progress=lambda: meter)
     curve = study.curve(arm, seed)
     write_json(run / TRAINED_FILE, Trained(meter.seconds / 60, int(curve["step"][-1]), len(curve["step"])))

@@ -59,10 +59,7 @@ class Judge:
     """
 
     def __init__(self, file: str | Path) -> None:
-        """Read the weights.
-
-        Args:
-            file: of VGG-16 or SqueezeNet 1.1; see `tinct.learn.networks.backbones.load_backbone`.
+        """Read the weights of VGG-16 or SqueezeNet 1.1, as `tinct.learn.networks.backbones.load_backbone` does.
 
         Raises:
             ModelError: the file is missing or damaged, or of another network.
@@ -82,11 +79,7 @@ class Judge:
         return {"name": self.name, "file": str(self.file), "sha256": self.sha256}
 
     def compare(self, truth: NDArray[Any], pictures: Sequence[NDArray[Any]]) -> list[dict[str, float]]:
-        """Judge colorized pictures.
-
-        Args:
-            truth: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.
-            pictures: colorized ones of the same size.
+        """Judge colorized pictures by the true one, all (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.
 
         Returns:
             For each picture, metric -> value: the distance, and 100 or 0 for recognised as the truth or not.

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def _prepared(data: Path, folder: Path, show: Progress) -> Path:
         if (places := prepared_from(target)) != [str(data.resolve())]:
             raise SettingError(f"{folder}: was begun on the photographs of {', '.join(places)}; give another --out")
     else:
-        prepare([data], target, val=_VAL, progress=lambda done, total: show(f"preparing {data}", done, total))
+        prepare([data], target, val=_VAL, progress=partial(show, f"preparing {data}"))
     return target
 
 
@@ -88,13 +89,6 @@ def begin_study(
     show: Progress = lambda what, done, total: None,
 ) -> Study:
     """Begin a study, or open one that was begun with the same choices and keep its plan.
-
-    Args:
-        recipe: what to compare.
-        dataset: made by `tinct prepare`.
-        folder: the study's.
-        choices: with the budget.
-        show: called with (what, done, total).
 
     Raises:
         SettingError: the folder holds another study, or a training makes no sense.
@@ -170,17 +164,10 @@ def _record(
 def seen_by_all(
     trainings: Collection[Training], dataset: Path, train: Sequence[Picture], *, count: int
 ) -> list[str] | None:
-    """Draw training pictures to measure on from those that every training learns from.
+    """Draw the names of `count` training pictures to measure on from those that every training learns from.
 
-    Args:
-        trainings: of all arms and seeds.
-        dataset: made by `tinct prepare`.
-        train: its training pictures, in its order.
-        count: number wanted.
-
-    Returns:
-        Their names; None if every training learns from all pictures, or if too few are common to all trainings. They
-        are then drawn from the whole training split.
+    `train` are the dataset's training pictures, in its order. If every training learns from all pictures, or if too few
+    are common to all trainings, the answer is None: they are then drawn from the whole training split.
     """
     parts = {
         (training.subset, training.categories, training.seed)
@@ -201,7 +188,7 @@ def seen_by_all(
 
 
 def _refuse_leaks(dataset: Path, folder: Path, splits: dict[str, list[Picture]], show: Progress) -> None:
-    leaks = find_leaks(splits, progress=lambda done, total: show("looking for leaks", done, total))
+    leaks = find_leaks(splits, progress=partial(show, "looking for leaks"))
     if not leaks:
         return
     remedy = (

@@ -156,12 +156,7 @@ def _fitted(answers: _Answers, *, model: str, data: str | Path) -> Calibration:
 def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
     """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
 
-    Args:
-        curves: (title, figures) of each.
-        target: a .png, .svg or .pdf file.
-
-    Returns:
-        The file.
+    `curves` are (title, figures) of each; the file is a .png, .svg or .pdf.
 
     Raises:
         SettingError: another kind of file.
@@ -211,15 +206,12 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
 
 def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: float = 1.0) -> Reliability:
-    """Compare confidence and accuracy.
+    """Compare confidence and accuracy, by intervals of confidence, which all have the same width.
 
     Args:
         logits: (m, n).
         labels: (m,) the true bins.
         temperature: what the logits are divided by.
-
-    Returns:
-        The figures by intervals of confidence, which all have the same width.
 
     Source: Naeini et al. 2015; Guo et al. 2017, equations 1 to 3.
     """

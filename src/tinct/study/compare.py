@@ -42,13 +42,9 @@ _AT_ONCE = 100  # resamples that are computed together
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is shown.
+    """How a metric of `tinct.study.metrics` is shown: its heading for people, and the format (`style`) of its figures.
 
-    Attributes:
-        name: in `tinct.study.metrics`.
-        heading: for people.
-        style: format of its figures.
-        better: 1 if more is better, -1 if less is, 0 if neither is.
+    `better` is 1 if more is better, -1 if less is, 0 if neither is.
     """
 
     name: str
@@ -77,12 +73,9 @@ JUDGED = (
 
 @dataclass(frozen=True)
 class Estimate:
-    """A set's figure and the interval that holds it with 95 % confidence.
+    """A set's own figure, `mean`, and the interval `low` to `high` that holds it with 95 % confidence.
 
-    Attributes:
-        mean: the set's own figure.
-        low: lower end of the interval; minus infinity for a single picture, which shows nothing about others.
-        high: upper end; infinity for a single picture.
+    For a single picture, which shows nothing about others, the interval is infinite.
     """
 
     mean: float
@@ -98,16 +91,11 @@ class Bootstrap:
     """
 
     def __init__(self, pictures: int, *, resamples: int = 1000, seed: int = 0) -> None:
-        """Set the size of the sets.
-
-        Args:
-            pictures: in each set, at least 1.
-            resamples: at least 2.
-            seed: the same seed gives the same intervals.
+        """Set the number of pictures in each set and of resamples; the same seed gives the same intervals.
 
         Raises:
             InputError: there are no pictures.
-            SettingError: too few resamples.
+            SettingError: fewer than 2 resamples.
         """
         if pictures < 1:
             raise InputError("no pictures to compare")
@@ -116,10 +104,7 @@ class Bootstrap:
         self._pictures, self._resamples, self._seed = pictures, resamples, seed
 
     def figures(self, comparisons: Sequence[Comparison]) -> dict[str, Figures]:
-        """Compute the metrics of a set.
-
-        Args:
-            comparisons: one for each picture.
+        """Compute the metrics of a set from the comparisons of its pictures.
 
         Returns:
             metric -> (1 + resamples,): the set's own figure, then those of its resamples. The metrics are named as in
@@ -155,12 +140,7 @@ class Bootstrap:
 
 
 def estimate(figures: Figures, *, pictures: int) -> Estimate:
-    """Compute the 95 % interval of a figure from a set's own figure and those of its resamples.
-
-    Args:
-        figures: (1 + resamples,): the set's own figure, then those of its resamples.
-        pictures: in the set.
-    """
+    """Return the 95 % interval of a figure from (1 + resamples,): a set's own figure, then those of its resamples."""
     if pictures < 2:
         return Estimate(float(figures[0]), -math.inf, math.inf)
     low, high = np.quantile(figures[1:], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
@@ -176,14 +156,9 @@ class Spread(Estimate):
 
 @dataclass(frozen=True)
 class Difference:
-    """An arm's figure minus the reference's.
+    """An arm's figure of a metric minus that of the reference, an arm or a baseline.
 
-    Attributes:
-        arm: its name.
-        reference: the arm or baseline that it is compared with.
-        metric: name of the figure.
-        spread: the difference and its interval, which accounts for all differences of the metric together.
-        verdict: `better`, `worse`, `more`, `less` or `within noise`.
+    The interval of `spread` accounts for all differences of the metric together; `verdict` is one of `VERDICTS`.
     """
 
     arm: str
@@ -302,13 +277,9 @@ class Comparer:
         return np.array(kept, dtype=np.float64).reshape(len(kept), -1) if kept else np.zeros((0, 0))
 
     def difference(self, arm: str, reference: str, metric: Metric, *, of: int = 1) -> Difference:
-        """Compare an arm with another.
+        """Compare an arm with the arm or baseline `reference`, which has as many seeds, or one figure for all.
 
-        Args:
-            arm: whose figure is taken.
-            reference: the arm or baseline to compare with; it has as many seeds, or one figure for all.
-            metric: the figure.
-            of: number of differences that are judged together.
+        `of` is the number of differences that are judged together.
         """
         ours, theirs = self._figures[arm], self._figures[reference]
         if len(theirs) == 1 and len(ours) > 1:

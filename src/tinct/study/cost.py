@@ -18,12 +18,7 @@ _PICTURES = 5  # that are timed, after one that is not
 
 
 def cost_of(run: Path, model: Path, *, size: int) -> dict[str, Any]:
-    """Measure what a trained network costs to use.
-
-    Args:
-        run: the training's folder.
-        model: the model file that was exported from it.
-        size: edge of the input square, in pixels.
+    """Measure what the trained network of a run, exported as `model`, costs to use on squares of `size` pixels.
 
     Returns:
         `parameters` and, of these, `trained`; `gflop` for one picture (a multiplication and an addition count as two);

@@ -90,11 +90,7 @@ def warping_error(frames: Iterable[Frame], *, cuts: Container[int] = ()) -> Flic
 
 
 def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
-    """Measure the flicker of a film's file, at a small size.
-
-    Args:
-        path: the film.
-        cuts: as for `warping_error`.
+    """Measure the flicker of a film's file, at a small size; `cuts` are as for `warping_error`.
 
     Raises:
         InputError: the file is not a film, has no chroma, or no two frames could be compared.

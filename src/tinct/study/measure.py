@@ -49,14 +49,9 @@ def leave_grey(luma: Pixels) -> Pixels:
 
 
 def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
-    """Return a picture in which every pixel has the same chroma, as far as that exists at its luma.
+    """Return (H, W, 3) uint8 sRGB in which every pixel of luma (H, W) uint8 has the chroma (2,) U and V.
 
-    Args:
-        luma: (H, W) uint8.
-        chroma: (2,) U and V.
-
-    Returns:
-        (H, W, 3) uint8 sRGB; a colour out of gamut has less chroma, and the same luma.
+    A colour out of gamut has less chroma, and the same luma.
     """
     levels = np.arange(256, dtype=np.float32) / 255
     colors = yuv_colors(levels, np.broadcast_to(np.asarray(chroma, dtype=np.float32), (256, 2)))
@@ -244,14 +239,9 @@ def count_bins(bins: ColorBins, rgb: Pixels) -> NDArray[np.float64]:
 
 
 def through_bins(rgb: Pixels, bins: ColorBins) -> Pixels:
-    """Return a picture with each pixel's chroma replaced by that of its bin, and its luma kept.
+    """Return (H, W, 3) uint8 sRGB with each pixel's chroma replaced by that of its bin, and its luma kept.
 
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-        bins: the bins.
-
-    Returns:
-        (H, W, 3) uint8 sRGB; colours out of gamut are clipped.
+    Colours out of gamut are clipped.
     """
     space = chroma_space(bins.space)
     luma, chroma = space.split(as_unit_rgb(rgb))

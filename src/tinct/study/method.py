@@ -114,7 +114,7 @@ def measure(
     make: Callable[[], Measurer] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[MeasuredPicture]:
-    """Read, colorize and measure pictures, in this process or in several.
+    """Read, colorize and measure pictures, in this process or in several; return a result for each, in their order.
 
     Args:
         pictures: to measure on.
@@ -122,9 +122,6 @@ def measure(
         processes: worker processes that measure instead, each one picture at a time, with the same figures.
         make: makes the measurer of a worker process; it is pickled.
         progress: called with (done, total) after each picture.
-
-    Returns:
-        One result for each picture, in their order.
 
     Raises:
         SettingError: a method cannot be sent to another process.

@@ -58,10 +58,7 @@ class Truth:
 
     @classmethod
     def of(cls, rgb: NDArray[Any]) -> Truth:
-        """Return the truth from a picture.
-
-        Args:
-            rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1; both sides at least 7 pixels.
+        """Return the truth of a picture (H, W, 3) sRGB: uint8, uint16 or floats in 0..1; both sides at least 7 pixels.
 
         Raises:
             InputError: the shape is wrong, or the picture is smaller than the window of SSIM.
@@ -121,14 +118,7 @@ class Comparison:
 
 
 def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
-    """Measure one colorized picture against the true one.
-
-    Args:
-        truth: the true picture; make it once and compare every method's picture with it.
-        predicted: (H, W, 3) sRGB of the truth's size: uint8, uint16 or floats in 0..1.
-
-    Returns:
-        The metrics.
+    """Measure one colorized picture (H, W, 3) sRGB, uint8, uint16 or floats in 0..1, against the true one.
 
     Raises:
         InputError: the sizes differ.
@@ -166,10 +156,7 @@ def _ssim(truth: FloatArray, rgb: FloatArray) -> float:
 
 
 def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
-    """Compute the metrics of a set of pictures, all weighted equally.
-
-    Args:
-        comparisons: at least one; only one is in memory at a time.
+    """Compute the metrics of a set of pictures, all weighted equally; only one comparison is in memory at a time.
 
     Returns:
         metric name -> mean, with `auc_rebalanced`, `colorfulness_ratio` (the mean colourfulness divided by that of the

@@ -139,14 +139,7 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, choices: Choices, *, data: str, train: Sequence[Picture], val: Sequence[Picture]) -> Plan:
-    """Return all trainings of a study.
-
-    Args:
-        recipe: what to compare.
-        choices: with the budget.
-        data: the prepared dataset.
-        train: its training pictures.
-        val: its validation pictures.
+    """Return all trainings of a study, on a prepared dataset with these pictures to train and to validate on.
 
     Raises:
         SettingError: a training makes no sense; the arm is named.

@@ -206,10 +206,7 @@ def list_recipes() -> dict[str, Path]:
 
 
 def read_recipe(recipe: str | Path) -> Recipe:
-    """Read and check a recipe.
-
-    Args:
-        recipe: a TOML file, or the name of a recipe that comes with tinct.
+    """Read and check a recipe: a TOML file, or the name of a recipe that comes with tinct.
 
     Raises:
         SettingError: there is no such recipe, or something in it makes no sense; the file and the key are named.
@@ -233,13 +230,7 @@ def read_recipe(recipe: str | Path) -> Recipe:
 
 
 def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: str = "recipe") -> Recipe:
-    """Check the tables of a recipe's file.
-
-    Args:
-        values: the file's tables.
-        name: the recipe's name.
-        text: the file as it is.
-        file: what to call it in messages.
+    """Check the tables of a recipe's file, whose content is `text`; messages call it `file`.
 
     Raises:
         SettingError: something makes no sense; the file and the key are named.

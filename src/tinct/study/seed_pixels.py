@@ -56,12 +56,9 @@ def diffused(luma: NDArray[Any], output: NDArray[Any], chroma: NDArray[Any], *, 
 
 
 def choose_seeds(surety: NDArray[Any], *, cell: int = _CELL, least: float = _LEAST_SURE) -> NDArray[np.intp]:
-    """Return (k, 2) rows and columns, at least one, of the surest pixel of each cell.
+    """Return (k, 2) rows and columns, at least one, of the surest pixel of each cell of (H, W) how sure each pixel is.
 
-    Args:
-        surety: (H, W) how sure the network is of each pixel.
-        cell: edge of a cell in pixels.
-        least: cells are left out if their surest pixel is below this quantile of all cells' surest pixels.
+    Cells of `cell` pixels' edge are left out if their surest pixel is below the quantile `least` of all cells' surest.
     """
     height, width = surety.shape
     rows, columns = -(-height // cell), -(-width // cell)

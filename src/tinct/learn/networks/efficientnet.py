@@ -75,7 +75,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
-        narrow: torch.Tensor = self.project(self.depthwise(self.expand(features)))
+        narrow = self.project(self.depthwise(self.expand(features)))
         return features + narrow if self.adds else narrow
 
 
@@ -179,7 +179,8 @@ def fold_published(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     known: set[str] = set()
     for key in state:
         layer, _, kind = key.rpartition(".")
-        if not (kind == "weight" and (place := _place(layer)) and (norm := _norm_of(layer)) + ".weight" in state):
+        place, norm = _names(layer)
+        if kind != "weight" or f"{norm}.weight" not in state:
             continue
         scale, shift, mean, variance = (
             state[f"{norm}.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
@@ -195,26 +196,22 @@ def fold_published(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return named | {key: value for key, value in state.items() if key not in known}
 
 
-_BLOCK = re.compile(r"_blocks\.(\d+)\._(expand|depthwise|project)_conv")
+# Published convolutions -> their names here, and the batch norms that follow them.
+_ENDS = {"_conv_stem": ("features.0.conv", "_bn0"), "_conv_head": ("top.conv", "_bn1")}
+_IN_BLOCKS = {
+    "_expand_conv": ("expand.conv", "_bn0"),
+    "_depthwise_conv": ("depthwise.conv", "_bn1"),
+    "_project_conv": ("project", "_bn2"),
+}
 
 
-def _place(layer: str) -> str | None:
-    """Return the name here of a published convolution; None if it is unknown."""
-    if layer in ("_conv_stem", "_conv_head"):
-        return "features.0.conv" if layer == "_conv_stem" else "top.conv"
-    match = _BLOCK.fullmatch(layer)
-    if match is None:
-        return None
-    name = match[2] if match[2] == "project" else f"{match[2]}.conv"
-    return f"features.{int(match[1]) + 1}.{name}"
-
-
-def _norm_of(layer: str) -> str:
-    """Return the name of the batch norm after a published convolution."""
-    if layer in ("_conv_stem", "_conv_head"):
-        return "_bn0" if layer == "_conv_stem" else "_bn1"
-    block, _, name = layer.rpartition(".")
-    return f"{block}._bn{('_expand_conv', '_depthwise_conv', '_project_conv').index(name)}"
+def _names(layer: str) -> tuple[str, str]:
+    """Return a published convolution's name here, and its batch norm's published name; empty for other layers."""
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)", layer)
+    if match is None or match[2] not in _IN_BLOCKS:
+        return _ENDS.get(layer, ("", ""))
+    name, norm = _IN_BLOCKS[match[2]]
+    return f"features.{int(match[1]) + 1}.{name}", f"_blocks.{match[1]}.{norm}"
 
 
 def _rounded(channels: float) -> int:

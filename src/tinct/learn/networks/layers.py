@@ -40,11 +40,9 @@ class Network(nn.Module):
         return (self(luma),)
 
     def finish(self, output: torch.Tensor, task: str) -> torch.Tensor:
-        """Return the output of `forward` in the task's range.
+        """Return the output (N, outputs, h, w) of `forward` in the task's range.
 
-        Args:
-            output: (N, outputs, h, w).
-            task: `bins` (logits, unchanged), `regression` (scaled chroma) or `rgb` (sRGB in 0..1).
+        For `bins` these are logits, unchanged; for `regression` scaled chroma; for `rgb` sRGB in 0..1.
         """
         if task == "rgb":
             return torch.sigmoid(output.float())

@@ -292,14 +292,7 @@ NETWORKS: dict[str, Recognizer] = {
 
 
 def build(name: str, *, channels: int, classes: int, size: tuple[int, int], options: dict[str, Any]) -> nn.Module:
-    """Build a network by name, with random weights.
-
-    Args:
-        name: in `NETWORKS`.
-        channels: of the input.
-        classes: number of classes.
-        size: height and width of the input.
-        options: the network's own.
+    """Build a network of `NETWORKS` with random weights, for the input's number of channels and size (height, width).
 
     Raises:
         SettingError: no such network or option, or the network does not fit the size.

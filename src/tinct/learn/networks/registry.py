@@ -22,11 +22,9 @@ from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, V
 
 @dataclass(frozen=True)
 class Family:
-    """A family of networks.
+    """A family of networks: a frozen dataclass of options, which all have defaults, and what builds a network.
 
-    Attributes:
-        options: a frozen dataclass whose fields all have defaults.
-        build: returns a network for a number of output channels and options.
+    `build` takes the number of output channels and options.
     """
 
     options: type[Any]
@@ -46,14 +44,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
-    """Return a family's options from plain values.
-
-    Args:
-        name: the family.
-        values: option -> value, as from JSON (lists stand for tuples); default for the others.
-
-    Returns:
-        The frozen dataclass of options.
+    """Return a family's options from plain values, as from JSON (lists stand for tuples), with defaults for the others.
 
     Raises:
         SettingError: no such family, no such option, or a value of another type.
@@ -89,15 +80,10 @@ def _kind(default: Any) -> str:
 
 
 def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> Network:
-    """Build a network by name.
+    """Build a network by its name in `FAMILIES`, with random weights, drawn with PyTorch's current seed.
 
-    Args:
-        name: one of `FAMILIES`.
-        outputs: number of output channels: the number of bins, 2 for chroma, 3 for the whole picture.
-        options: plain values of the family's options.
-
-    Returns:
-        The network with random weights, drawn with PyTorch's current seed.
+    `outputs` is the number of bins, 2 for chroma, or 3 for the whole picture; `options` are plain values of the
+    family's.
 
     Raises:
         SettingError: no such network or option, or a value with which it cannot be built.

@@ -93,12 +93,12 @@ def fit_candidate(
     fewest: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fitted:
-    """Fit a candidate.
+    """Fit a candidate to pictures (N, H, W, 3) uint8, or arrays (N, H, W, C) float32, of classes (N,).
 
     Args:
         candidate: to be fitted.
-        pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32 for arrays.
-        labels: (N,) classes.
+        pixels: the pictures or arrays.
+        labels: their classes.
         classes: number of classes.
         fitting: how networks are trained; colour statistics use only its seed, boosting also its minutes.
         measured: (N, features) of these pictures, if they are known already.
@@ -200,9 +200,7 @@ class Choices:
     def fitting_for(self, candidate: Candidate, *, pictures: int | None = None) -> Fitting:
         """Return how a candidate is trained: with its own default epochs and rate, unless others were asked for.
 
-        Args:
-            candidate: to be trained.
-            pictures: number of pictures to train on; with few, a network makes more passes over them.
+        `pictures` is the number to train on; with few, a network makes more passes over them.
         """
         fitting = replace(self.fitting, seed=self.seed)
         if candidate.network not in NETWORKS:
@@ -217,15 +215,12 @@ class Choices:
 def fitting_of(
     values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
 ) -> tuple[Fitting, frozenset[str]]:
-    """Return how networks are trained, from what was asked for.
+    """Return how networks are trained, and which of `values` were asked for.
 
     Args:
         values: fields of `Fitting`; None for those not asked for.
         augmentation: fields of `Augmentation`.
         as_first_written: start from `Fitting.as_first_written` instead of the defaults.
-
-    Returns:
-        The settings, and the names of the fields that were asked for.
 
     Raises:
         SettingError: there is no such augmentation, or a value makes no sense.
@@ -246,12 +241,9 @@ def fitting_of(
 def choose_candidates(
     kind: str, choices: Choices | None = None, *, size: tuple[int, int] | None = None
 ) -> list[Candidate]:
-    """Return the candidates, in the order in which they are tried.
+    """Return the candidates for `picture` or `array`, in the order in which they are tried.
 
-    Args:
-        kind: `picture` or `array`.
-        choices: what was asked for.
-        size: height and width of the pictures, to which long kernels are adapted.
+    `size` is the pictures' (height, width), to which long kernels are adapted.
 
     Raises:
         SettingError: no such network, space or file; options for several networks; pretrained without weights; colour

@@ -43,14 +43,10 @@ def finish(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ClassifierCard, Scores | None]:
-    """Fit the best to everything but the test split, measure it there, and write it.
+    """Fit the first of a table, the best, to everything but the test split, measure it there, and write it.
 
-    Args:
-        table: all candidates; the first is the best, and is picked.
-        bench: the pictures.
-        path: the .onnx file.
-        fitting: how the candidate was trained when it was measured.
-        learned_grey: balanced accuracy of statistics fitted to grey pictures, for the card.
+    `fitting` is how it was trained when it was measured; `learned_grey` is the balanced accuracy of statistics fitted
+    to grey pictures, for the card.
 
     Returns:
         The card, and the scores on the test split if there is one.

@@ -238,11 +238,7 @@ def _descend(
 
 
 def _check_pace(pass_seconds: float, seconds: float, fewest: int) -> None:
-    """Check that the time is long enough for `fewest` passes.
-
-    Raises:
-        SettingError: it is not.
-    """
+    """Raise a SettingError if the time is too short for `fewest` passes."""
     if pass_seconds * fewest > seconds:
         passes = seconds / pass_seconds
         raise SettingError(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from tinct.learn.recognize.heads import SURENESS, ForestHead, Head, JoinedHead, LinearHead, TreesHead
-
-if TYPE_CHECKING:
-    import onnx
 
 
 def head_graph(head: Head) -> onnx.ModelProto:
@@ -35,8 +34,6 @@ def _append(head: Head, output: str, nodes: list[Any], constants: list[Any]) -> 
 
 def _append_linear(head: LinearHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
     """Append a logistic regression as one matrix product, computed in double precision."""
-    from onnx import TensorProto, helper, numpy_helper
-
     nodes += [
         helper.make_node("Cast", ["features"], [f"{output}_wide"], to=TensorProto.DOUBLE),
         helper.make_node("MatMul", [f"{output}_wide", f"{output}_weights"], [f"{output}_product"]),
@@ -52,8 +49,6 @@ def _append_linear(head: LinearHead, output: str, nodes: list[Any], constants: l
 
 def _append_joined(head: JoinedHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
     """Append the logarithm of the weighted mean of several heads' probabilities."""
-    from onnx import helper
-
     classes, shares = 0, []
     for number, (part, share) in enumerate(zip(head.parts, head.shares, strict=True)):
         logits = f"{output}_{number}"
@@ -74,8 +69,6 @@ def _append_forest(head: ForestHead, output: str, nodes: list[Any], constants: l
     parts = [_forest_tree(tree, number, head.first) for number, tree in enumerate(trees)]
     nodes.append(_ensemble(parts, f"{output}_sum", baseline=np.zeros(classes, dtype=np.float32)))
     _append_constant(f"{output}_trees", 1 / len(trees), constants)
-    from onnx import helper
-
     nodes.append(helper.make_node("Mul", [f"{output}_sum", f"{output}_trees"], [f"{output}_shares"]))
     _append_logarithm(f"{output}_shares", output, classes, nodes, constants)
     return classes
@@ -101,8 +94,6 @@ def _append_boosted(head: TreesHead, output: str, nodes: list[Any]) -> int:
 
 def _append_logarithm(shares: str, output: str, classes: int, nodes: list[Any], constants: list[Any]) -> None:
     """Append `tinct.learn.recognize.heads.logarithm`."""
-    from onnx import helper
-
     _append_constant(f"{shares}_scale", 1 - SURENESS * classes, constants)
     _append_constant(f"{shares}_least", SURENESS, constants)
     nodes += [
@@ -113,14 +104,10 @@ def _append_logarithm(shares: str, output: str, classes: int, nodes: list[Any], 
 
 
 def _append_constant(name: str, value: float, constants: list[Any]) -> None:
-    from onnx import numpy_helper
-
     constants.append(numpy_helper.from_array(np.array(value, dtype=np.float32), name))
 
 
 def _ensemble(parts: list[dict[str, list[Any]]], output: str, *, baseline: NDArray[np.float32]) -> Any:
-    from onnx import helper
-
     joined: dict[str, list[Any]] = {}
     for part in parts:
         for key, values in part.items():
@@ -190,8 +177,6 @@ def _branches(
 
 
 def _model(nodes: list[Any], constants: list[Any], *, features: int | None, classes: int) -> onnx.ModelProto:
-    from onnx import TensorProto, helper
-
     graph = helper.make_graph(
         nodes,
         "tinct",

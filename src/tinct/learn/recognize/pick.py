@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,12 @@ def train_classifier(
     """
     began = time.monotonic()
     choices, path = choices or Choices(), Path(target)
+    show = progress or (lambda what, done, total: None)
     check_model_target(path, overwrite=overwrite)
     labelled = find_labelled(source)
     size = choices.size or common_size(labelled)
     candidates = choose_candidates(labelled.kind, choices, size=size)
-    loaded, warnings = _read(labelled, size, progress)
+    loaded, warnings = _read(labelled, size, show)
     folds = _folds(loaded, choices, warnings)
     warnings += _destroying(candidates, choices, loaded, folds[0])
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
@@ -111,7 +113,7 @@ def train_classifier(
         notebook=notebook,
         tasks=[Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates],
         began=began,
-        progress=progress,
+        show=show,
         report=report,
     )
     table, learned_grey = search.run()
@@ -124,7 +126,7 @@ def train_classifier(
         learned_grey=learned_grey,
         fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
         overwrite=overwrite,
-        progress=_named(progress, f"Fitting {picked.name} to all"),
+        progress=partial(show, f"Fitting {picked.name} to all"),
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
@@ -139,13 +141,13 @@ def _destroying(candidates: Sequence[Candidate], choices: Choices, loaded: Loade
     return [warning] if warning else []
 
 
-def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
+def _read(labelled: Labelled, size: tuple[int, int], show: Progress) -> tuple[Loaded, list[str]]:
     """Read the pictures; return them with warnings about classes that have few.
 
     Raises:
         DataError: a class has fewer than two readable pictures.
     """
-    loaded = load(labelled, size=size, progress=_named(progress, "Reading"))
+    loaded = load(labelled, size=size, progress=partial(show, "Reading"))
     counts = loaded.labelled.part(np.isin(loaded.labelled.splits, (TRAIN, ""))).counts()
     for name, count in counts.items():
         if count < 2:
@@ -252,12 +254,12 @@ class _Search:
         notebook: Notebook,
         tasks: list[Task],
         began: float,
-        progress: Progress | None,
+        show: Progress,
         report: Callable[[Judged], None] | None,
     ) -> None:
         """Set what is tried; `began` is the time of `time.monotonic` from which the time counts."""
         self.bench, self._choices, self._notebook, self._tasks = bench, choices, notebook, tasks
-        self._progress, self._report = progress, report
+        self._show, self._report = show, report
         seconds = 60 * choices.time_for(len(bench.loaded.pixels))
         self._deadline = began + seconds - sum(task.kept.seconds for task in tasks if task.kept)
         self._assured = seconds / 2  # for quick statistics, however long reading took
@@ -310,7 +312,7 @@ class _Search:
                     fitting=task.fitting,
                     minutes=left / (slow + 1) if _is_slow(candidate) else left,
                     fewest=FEWEST_EPOCHS,
-                    progress=_named(self._progress, candidate.name),
+                    progress=partial(self._show, candidate.name),
                 )
                 if not outcome.reason:
                     self._notebook.keep(outcome, candidate, task.fitting)
@@ -351,9 +353,3 @@ def _steady_first(table: list[Judged]) -> list[Judged]:
         if best.balanced - judged.scores.balanced <= lead:
             return [judged, *table[:place], *table[place + 1 :]]
     return table
-
-
-def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    return lambda done, total: progress(what, done, total)

@@ -281,11 +281,7 @@ def _measure_folds(
     fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> Outcome:
-    """Return the outcome of a candidate in all folds.
-
-    Raises:
-        SettingError: it cannot be fitted, or not in its time.
-    """
+    """Return the outcome of a candidate in all folds, or raise a SettingError if it cannot be fitted (in its time)."""
     values, count = bench.statistics(candidate), len(bench.folds)
     parts, epochs = [], []
     for number, fold in enumerate(bench.folds):
@@ -323,11 +319,9 @@ class Notebook:
     """Outcomes on disk, so that an interrupted training continues with the next candidate."""
 
     def __init__(self, folder: Path, *, of: str) -> None:
-        """Open a notebook.
+        """Open a notebook in a folder, which is made when the first outcome is kept.
 
-        Args:
-            folder: made when the first outcome is kept.
-            of: what the outcomes depend on (data, folds, settings); only outcomes with the same text are found.
+        Only outcomes that were kept with the same `of` are found: what they depend on (data, folds, settings).
         """
         self.folder = folder
         self._of = of

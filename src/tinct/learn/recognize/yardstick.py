@@ -35,7 +35,7 @@ WHAT = {
 def held_out_logits(
     values: FloatArray, labels: NDArray[np.intp], folds: Sequence[Fold], *, classes: int, seed: int, head: str = JOINED
 ) -> tuple[NDArray[np.intp], FloatArray]:
-    """Fit a head to the training part of each fold, and ask it for the rest.
+    """Fit a head of `tinct.learn.recognize.heads.HEADS` to the training part of each fold, and ask it for the rest.
 
     Args:
         values: (N, features) of all pictures.
@@ -43,10 +43,10 @@ def held_out_logits(
         folds: of the pictures.
         classes: number of classes.
         seed: of the forest.
-        head: one of `tinct.learn.recognize.heads.HEADS`.
+        head: its name.
 
     Returns:
-        The indices (M,) of the pictures held out of all folds, and their logits (M, classes).
+        The indices (M,) of the pictures held out of the folds, and their logits (M, classes).
     """
     fitted = (fit_head(head, values[fold.train], labels[fold.train], classes=classes, seed=seed) for fold in folds)
     logits = [one.logits(values[fold.val]) for one, fold in zip(fitted, folds, strict=True)]
@@ -56,18 +56,10 @@ def held_out_logits(
 def learned_in_grey(
     loaded: Loaded, folds: Sequence[Fold], *, seed: int = 0, seconds: float | None = None
 ) -> float | None:
-    """Return the balanced accuracy of statistics that are fitted to and measured on grey pictures.
+    """Return the balanced accuracy, 0..1, of statistics that are fitted to and measured on grey pictures.
 
-    A model that was fitted to coloured pictures fails on grey ones even if grey pictures tell the classes apart.
-
-    Args:
-        loaded: pictures, not arrays.
-        folds: pictures to fit to and to measure on.
-        seed: of the forest.
-        seconds: give up if measuring the pictures would take longer.
-
-    Returns:
-        0..1; None if the time is too short.
+    A model that was fitted to coloured pictures fails on grey ones even if grey pictures tell the classes apart. The
+    answer is None if measuring the pictures would take more than `seconds`; `seed` is the forest's.
     """
     features = statistics_of(GREY_SPACE, loaded.pixels)
     if seconds is not None and seconds_to_measure(loaded.pixels, features) > seconds:
@@ -80,12 +72,8 @@ def statistics_ahead(
 ) -> list[str]:
     """Return a warning if plain statistics, which were not asked for, are better than the best candidate.
 
-    Args:
-        table: the candidates, the best first.
-        loaded: the pictures or arrays.
-        folds: on which the candidates were measured.
-        seed: of the forest.
-        seconds: give up if measuring the pictures would take longer.
+    `table` holds the candidates, the best first. There is no warning if measuring the pictures would take more than
+    `seconds`; `seed` is the forest's.
     """
     best = table[0]
     if best.scores is None or any(judged.outcome.candidate.network == COLOR_STATISTICS for judged in table):
@@ -113,14 +101,9 @@ def _balanced_accuracy(values: FloatArray, loaded: Loaded, folds: Sequence[Fold]
 def check_augmentation(
     augmentation: Augmentation, loaded: Loaded, fold: Fold, *, force: bool = False, seed: int = 0
 ) -> str:
-    """Check that augmentation does not destroy what separates the classes.
+    """Check that augmentation does not destroy what separates the classes, by one fold of the pictures.
 
-    Args:
-        augmentation: the changes asked for.
-        loaded: the pictures.
-        fold: one fold of them.
-        force: warn instead of refusing.
-        seed: of the choice of pictures.
+    With `force`, it warns instead of refusing; `seed` is of the choice of pictures.
 
     Returns:
         A warning, or an empty text.

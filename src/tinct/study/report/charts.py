@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from tinct.color.bins import bin_colors
 from tinct.errors import MissingExtraError
@@ -34,17 +35,10 @@ WIDE = 5.0  # the axis is logarithmic if the largest loss is more than this many
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure.
+    """A figure on the page, and what it shows, in a sentence or two."""
 
-    Attributes:
-        name: of its files.
-        caption: what it shows, in a sentence or two.
-        svg: for the page.
-    """
-
-    name: str
+    svg: Markup
     caption: str
-    svg: str
 
 
 def color_of(index: int) -> str:
@@ -53,15 +47,9 @@ def color_of(index: int) -> str:
 
 
 def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, Any]]) -> dict[str, Chart]:
-    """Draw all figures that the recipe asks for and the results allow.
+    """Draw all figures that the recipe asks for and the results allow, into files of `folder`; return them by name.
 
-    Args:
-        results: of the study.
-        folder: for the files.
-        quantisation: rows of `Results.quantisation_rows`.
-
-    Returns:
-        Name -> figure.
+    `quantisation` are the rows of `Results.quantisation_rows`.
     """
     make_folder(folder)
     plots = results.study.record.plots
@@ -71,7 +59,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
         with chart_style():
             figure = draw()
             if figure is not None:
-                charts[name] = Chart(name, caption, _write(figure, folder / name))
+                charts[name] = Chart(Markup(_write(figure, folder / name)), caption)
 
     if "metrics" in plots and results.arms:
         add("metrics", _METRICS_CAPTION, lambda: _metrics(results))

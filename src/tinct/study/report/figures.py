@@ -41,14 +41,8 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
 
     In each bin, the cell nearest to its mean colour, usually the one it was made from, stands out; the others are
-    faint. A dot marks each bin's mean colour.
-
-    Args:
-        bins: the bins.
-        target: a .png, .svg or .pdf file; written beside it first and renamed into place.
-
-    Returns:
-        The file.
+    faint. A dot marks each bin's mean colour. The file is a .png, .svg or .pdf, written beside it first and renamed
+    into place.
 
     Raises:
         SettingError: another kind of file.

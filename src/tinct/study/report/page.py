@@ -25,14 +25,7 @@ Cells = list[list[str]]
 
 
 def write_report(study: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Write a study's report from the arms that are finished.
-
-    Args:
-        study: the study's folder.
-        progress: called with (done, total).
-
-    Returns:
-        The page; `figures` and `tables` are beside it.
+    """Write a study's report from the arms that are finished; return the page, beside which are `figures` and `tables`.
 
     Raises:
         DataError: the folder is not a study's, or no arm is finished.
@@ -54,7 +47,7 @@ def write_report(study: str | Path, *, progress: Callable[[int, int], None] | No
     write_tables(tables, path / "tables")
     charts = draw_charts(results, path / "figures", quantisation=tables["quantisation"])
     sheets = make_sheets(results, progress=progress)
-    for sheet in sheets.values():
+    for sheet in sheets:
         write_sheet(sheet, path / "figures")
     page = _make_page(results, charts, sheets, tables)
     with written_beside(path / REPORT_FILE) as partial:
@@ -69,14 +62,14 @@ def _wants_quantisation(results: Results) -> bool:
     return any({"bins", "grid", "space"} & set(arm.own) for arm in results.trained)
 
 
-def _make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, Sheet], tables: dict[str, Table]) -> str:
+def _make_page(results: Results, charts: dict[str, Chart], sheets: list[Sheet], tables: dict[str, Table]) -> str:
     record = results.study.record
     return render(
         "study.html",
         title=record.title,
         record=record,
         results=results,
-        charts={name: {"svg": Markup(chart.svg), "caption": chart.caption} for name, chart in charts.items()},
+        charts=charts,
         sheets=sheets,
         baselines={GREY: "the grey picture", MEAN_COLOR: "one mean colour"},
         unfinished=[arm.name for arm in results.study.arms if arm not in results.finished],

@@ -17,12 +17,7 @@ _JPEG_QUALITY = 88
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template.
-
-    Args:
-        template: name of a file in `templates`; it extends `base.html`.
-        values: its variables. Text is escaped, but not `markupsafe.Markup`.
-    """
+    """Fill a template of `templates`, which extends `base.html`; text is escaped, but not `markupsafe.Markup`."""
     return _environment().get_template(template).render(**values)
 
 

@@ -33,14 +33,7 @@ RATIO_TOP = 10.0  # ratios of confidence above this look the same; the paper's f
 
 @dataclass(frozen=True)
 class Sheet:
-    """Rows of pictures under headings.
-
-    Attributes:
-        name: of its file.
-        caption: what it shows.
-        headings: one for each column.
-        rows: pictures from left to right, each (H, W, 3) uint8 sRGB.
-    """
+    """Rows of pictures, each (H, W, 3) uint8 sRGB, under a heading for each column; `name` is that of its file."""
 
     name: str
     caption: str
@@ -48,21 +41,16 @@ class Sheet:
     rows: list[list[Pixels]]
 
 
-def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Sheet]:
-    """Make the pictures that the recipe asks for.
+def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None = None) -> list[Sheet]:
+    """Make the pictures that the recipe asks for, with the models of the first seed.
 
-    Args:
-        results: of the study; the models of the first seed are shown.
-        progress: called with (done, total) after each arm.
-
-    Returns:
-        Name -> sheet.
+    `progress` is called with (done, total) after each arm.
     """
     plots = results.study.record.plots
     chosen = {split: _chosen(results, split) for split in ("val", "train")}
     grey = {split: [grey_of(picture) for picture in pictures] for split, pictures in chosen.items()}
     made: dict[str, dict[str, list[Pixels]]] = {"val": {}, "train": {}}
-    sheets: dict[str, Sheet] = {}
+    details: list[Sheet] = []
     for done, arm in enumerate(results.arms, start=1):
         colorizer = open_colorizer(results.study, arm, results.study.finished(arm)[0])
         if "sheets" in plots:
@@ -70,35 +58,32 @@ def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None
                 make = picture_maker(colorizer, arm)
                 made[split][arm.name] = [make(luma) for luma in grey[split]]
         if arm.of is None and colorizer.session.bins is not None:
-            details = grey["val"][:DETAIL_SHOWN]
+            lumas = grey["val"][:DETAIL_SHOWN]
             if "temperature" in plots:
-                sheets[f"temperature-{arm.folder}"] = _temperatures(arm, colorizer, details)
+                details.append(_temperatures(arm, colorizer, lumas))
             if "confidence" in plots:
-                sheets[f"confidence-{arm.folder}"] = _confidences(arm, colorizer, details)
+                details.append(_confidences(arm, colorizer, lumas))
         if progress:
             progress(done, len(results.arms))
-    if "sheets" in plots:
-        sheets = {**_predictions(chosen, grey, made), **sheets}
-    return sheets
+    return [*(_predictions(chosen, grey, made) if "sheets" in plots else ()), *details]
 
 
 def _predictions(
     chosen: dict[str, list[Pixels]], grey: dict[str, list[Pixels]], made: dict[str, dict[str, list[Pixels]]]
-) -> dict[str, Sheet]:
-    sheets = {}
-    for split, words in (("val", "validation"), ("train", "training")):
-        if not chosen[split]:
-            continue
-        sheets[f"predictions-{split}"] = Sheet(
+) -> list[Sheet]:
+    return [
+        Sheet(
             f"predictions-{split}",
             f"Photographs of the {words} split, drawn at random.",
             ["truth", "grey", *made[split]],
             [
-                [truth, leave_grey(grey[split][index]), *(pictures[index] for pictures in made[split].values())]
-                for index, truth in enumerate(chosen[split])
+                [truth, leave_grey(luma), *pictures]
+                for truth, luma, *pictures in zip(chosen[split], grey[split], *made[split].values(), strict=True)
             ],
         )
-    return sheets
+        for split, words in (("val", "validation"), ("train", "training"))
+        if chosen[split]
+    ]
 
 
 def _chosen(results: Results, split: str) -> list[Pixels]:
