@@ -52,7 +52,7 @@ def choose_devices(wanted: str, *, nodes: int | None = None) -> Devices:
     kind, number = wanted, ""
     if wanted not in ("auto", "cpu"):
         kind, number = ("cpu", wanted.removeprefix("cpu:")) if wanted.startswith("cpu:") else ("gpu", wanted)
-        if not _is_count(number):
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
             raise SettingError(f"devices must be auto, cpu, cpu:N or a number, not '{wanted}'")
     if kind == "gpu" and there < int(number):
         remedy = f"use --devices auto, or cpu:{number} for as many processes on the processor"
@@ -64,10 +64,6 @@ def choose_devices(wanted: str, *, nodes: int | None = None) -> Devices:
     if nodes is not None and nodes > 1:
         raise SettingError("a training on several machines is started by torchrun on each of them (docs/scale.md)")
     return Devices(kind, int(number or 1))
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) > 0
 
 
 def _as_started(accelerator: str, count: int | None, nodes: int | None) -> Devices:

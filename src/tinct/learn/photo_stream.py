@@ -11,7 +11,6 @@ import os
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import lru_cache
 from itertools import accumulate, count, islice, repeat
 from typing import Any
 
@@ -132,14 +131,9 @@ class FeatureFile:
 
     def read(self, indices: list[int]) -> torch.Tensor:
         """Return the features (N, channels, h, w) of photographs, given by their indices in the source."""
-        mapped = _mapped(self.path, self.half).reshape(-1, *self.shape)
+        mapped = np.memmap(self.path, dtype=np.int16 if self.half else np.float32, mode="r").reshape(-1, *self.shape)
         features = torch.from_numpy(mapped[[self.places[index] for index in indices]])
         return features.view(torch.bfloat16) if self.half else features
-
-
-@lru_cache(maxsize=8)
-def _mapped(path: str, half: bool) -> NDArray[Any]:
-    return np.memmap(path, dtype=np.int16 if half else np.float32, mode="r")
 
 
 @dataclass(frozen=True)

@@ -99,17 +99,6 @@ _NOTHING = Augmentation(flip=False, random_crop=False, noise=(), contrast=0.0, b
 AUGMENTATIONS = {"usual": Augmentation(), "none": _NOTHING, "published": replace(_NOTHING, sevenfold=True)}
 
 
-def named_augmentation(name: str) -> Augmentation:
-    """Return the set of augmentation of a name.
-
-    Raises:
-        SettingError: there is none.
-    """
-    if name not in AUGMENTATIONS:
-        raise SettingError(f"no augmentation '{name}'; there are: {', '.join(AUGMENTATIONS)}")
-    return AUGMENTATIONS[name]
-
-
 @dataclass(frozen=True)
 class Training:
     """The settings of a training; on one machine, equal settings give equal networks.
@@ -311,7 +300,9 @@ class Training:
         changes = dict(changes)
         augmentation = changes.pop("augmentation", self.augmentation)
         if isinstance(augmentation, str):
-            augmentation = named_augmentation(augmentation)
+            if augmentation not in AUGMENTATIONS:
+                raise SettingError(f"no augmentation '{augmentation}'; there are: {', '.join(AUGMENTATIONS)}")
+            augmentation = AUGMENTATIONS[augmentation]
         shades = {name: value for name, value in changes.items() if name in Augmentation.__dataclass_fields__}
         plain = {name: value for name, value in changes.items() if name not in shades}
         if unknown := sorted(set(plain) - set(self.__dataclass_fields__)):

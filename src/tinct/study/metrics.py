@@ -132,10 +132,12 @@ def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
     score = 1 - np.minimum(errors, AUC_LIMIT) / AUC_LIMIT
     cells, places, shares = truth.cells
     scores = np.bincount(places, weights=score, minlength=len(cells)) / len(score)
+    skimage = _skimage()
+    similarity = skimage.metrics.structural_similarity
     values = {
-        "ciede2000": float(_skimage().color.deltaE_ciede2000(truth.lab, lab).mean(dtype=np.float64)),
+        "ciede2000": float(skimage.color.deltaE_ciede2000(truth.lab, lab).mean(dtype=np.float64)),
         "psnr": psnr(truth.rgb, rgb),
-        "ssim": _ssim(truth.rgb, rgb),
+        "ssim": float(similarity(truth.rgb, rgb, channel_axis=-1, data_range=1.0, win_size=SSIM_WINDOW)),
         "auc": 100 * float(scores.sum()),
         "auc_within": 100 * float((scores / shares).mean()),
         "colorfulness": colorfulness(rgb),
@@ -148,11 +150,6 @@ def psnr(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
     """Return the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` if they are equal."""
     error = float(np.square(truth - predicted, dtype=np.float64).mean())
     return PSNR_LIMIT if error == 0 else min(PSNR_LIMIT, float(-10 * np.log10(error)))
-
-
-def _ssim(truth: FloatArray, rgb: FloatArray) -> float:
-    similarity = _skimage().metrics.structural_similarity
-    return float(similarity(truth, rgb, channel_axis=-1, data_range=1.0, win_size=SSIM_WINDOW))
 
 
 def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:

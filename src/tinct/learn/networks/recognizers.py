@@ -273,11 +273,6 @@ class Recognizer:
     learning_rate: float = 2e-3
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def known_options(self) -> list[str]:
-        """Return the names of the options."""
-        names = inspect.signature(self.network).parameters
-        return [name for name in names if name not in ("channels", "classes", "size")]
-
 
 PRETRAINED = "pretrained"
 # In the order in which they are tried, the costliest last. At full width, two_branch takes half an hour on two cores
@@ -300,7 +295,8 @@ def build(name: str, *, channels: int, classes: int, size: tuple[int, int], opti
     """
     if name not in NETWORKS:
         raise SettingError(f"no network '{name}'; there are {', '.join(NETWORKS)}")
-    known = NETWORKS[name].known_options()
+    arguments = inspect.signature(NETWORKS[name].network).parameters
+    known = [argument for argument in arguments if argument not in ("channels", "classes", "size")]
     for option in options:
         if option not in known:
             raise SettingError(f"{name} has no option '{option}'; it has {', '.join(known)}")

@@ -105,17 +105,11 @@ def train_classifier(
     candidates = choose_candidates(labelled.kind, choices, size=size)
     loaded, warnings = _read(labelled, size, show)
     folds = _folds(loaded, choices, warnings)
-    warnings += _destroying(candidates, choices, loaded, folds[0])
+    if any(candidate.network != COLOR_STATISTICS for candidate in candidates):  # statistics see no changed pictures
+        change = choices.fitting.augmentation
+        warnings += check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
-    search = _Search(
-        bench=Bench(loaded, folds),
-        choices=choices,
-        notebook=notebook,
-        tasks=[Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates],
-        began=began,
-        show=show,
-        report=report,
-    )
+    search = _Search(candidates, Bench(loaded, folds), choices, notebook, began=began, show=show, report=report)
     table, learned_grey = search.run()
     warnings += statistics_ahead(table, loaded, folds, seed=choices.seed, seconds=search.seconds_left())
     picked = table[0].outcome.candidate
@@ -130,15 +124,6 @@ def train_classifier(
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
-
-
-def _destroying(candidates: Sequence[Candidate], choices: Choices, loaded: Loaded, fold: Fold) -> list[str]:
-    """Return a warning if augmentation destroys the label of a candidate that uses it."""
-    if all(candidate.network == COLOR_STATISTICS for candidate in candidates):
-        return []
-    change = choices.fitting.augmentation
-    warning = check_augmentation(change, loaded, fold, force=choices.force, seed=choices.seed)
-    return [warning] if warning else []
 
 
 def _read(labelled: Labelled, size: tuple[int, int], show: Progress) -> tuple[Loaded, list[str]]:
@@ -229,18 +214,12 @@ def _digest(loaded: Loaded, folds: list[Fold]) -> str:
 
 
 @dataclass(frozen=True)
-class Task:
+class _Task:
     """A candidate to be tried."""
 
     candidate: Candidate
     fitting: Fitting
     kept: Outcome | None  # its outcome in an earlier run
-
-    @classmethod
-    def of(cls, candidate: Candidate, choices: Choices, notebook: Notebook, *, pictures: int) -> Task:
-        """Return the task of a candidate, for a number of pictures to train on."""
-        fitting = choices.fitting_for(candidate, pictures=pictures)
-        return cls(candidate, fitting, notebook.find(candidate, fitting))
 
 
 class _Search:
@@ -248,20 +227,24 @@ class _Search:
 
     def __init__(
         self,
-        *,
+        candidates: Sequence[Candidate],
         bench: Bench,
         choices: Choices,
         notebook: Notebook,
-        tasks: list[Task],
+        *,
         began: float,
         show: Progress,
         report: Callable[[Judged], None] | None,
     ) -> None:
         """Set what is tried; `began` is the time of `time.monotonic` from which the time counts."""
-        self.bench, self._choices, self._notebook, self._tasks = bench, choices, notebook, tasks
+        self.bench, self._choices, self._notebook = bench, choices, notebook
+        self._tasks = []
+        for candidate in candidates:
+            fitting = choices.fitting_for(candidate, pictures=len(bench.folds[0].train))
+            self._tasks.append(_Task(candidate, fitting, notebook.find(candidate, fitting)))
         self._show, self._report = show, report
         seconds = 60 * choices.time_for(len(bench.loaded.pixels))
-        self._deadline = began + seconds - sum(task.kept.seconds for task in tasks if task.kept)
+        self._deadline = began + seconds - sum(task.kept.seconds for task in self._tasks if task.kept)
         self._assured = seconds / 2  # for quick statistics, however long reading took
 
     def run(self) -> tuple[list[Judged], float | None]:
@@ -295,7 +278,7 @@ class _Search:
         """Return the seconds for statistics in addition to the candidates."""
         return max(self._deadline - time.monotonic(), BESIDE_SECONDS)
 
-    def _try_all(self, tasks: list[Task]) -> list[Judged]:
+    def _try_all(self, tasks: list[_Task]) -> list[Judged]:
         """Measure candidates; the first is always completed."""
         table: list[Judged] = []
         slow = sum(_is_slow(task.candidate) for task in tasks)

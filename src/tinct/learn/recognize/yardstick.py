@@ -100,35 +100,36 @@ def _balanced_accuracy(values: FloatArray, loaded: Loaded, folds: Sequence[Fold]
 
 def check_augmentation(
     augmentation: Augmentation, loaded: Loaded, fold: Fold, *, force: bool = False, seed: int = 0
-) -> str:
+) -> list[str]:
     """Check that augmentation does not destroy what separates the classes, by one fold of the pictures.
 
     With `force`, it warns instead of refusing; `seed` is of the choice of pictures.
 
     Returns:
-        A warning, or an empty text.
+        A warning, or none.
 
     Raises:
         SettingError: a change destroys the label, and `force` is not set; or it changes colours, but there are arrays.
     """
     asked = augmentation.destroys_color
     if not asked:
-        return ""
+        return []
     if loaded.labelled.kind == ARRAY:
         if asked == ["per_image"]:
-            return "per_image removes each array's own mean and deviation; if the classes differ in these, that is lost"
+            lost = "each array's own mean and deviation; if the classes differ in these, that is lost"
+            return [f"per_image removes {lost}"]
         raise SettingError(f"arrays have no colours to change; leave out --augment {asked[0]}")
     colored, grey, count = _separation(loaded, fold, seed)
     what = " and ".join(f"--augment {name} {WHAT[name]}" for name in asked)
     if colored - grey <= max(LEAD, ERRORS * 0.5 / math.sqrt(count)):
-        return f"{what}; colour does not seem to separate the classes here, so this may be harmless"
+        return [f"{what}; colour does not seem to separate the classes here, so this may be harmless"]
     evidence = (
         f"{what}, but colour is what separates the classes: plain statistics are right in {100 * colored:.0f} % "
         f"of the pictures, in {100 * grey:.0f} % without colour"
     )
     if not force:
         raise SettingError(f"{evidence}; leave it out, or add --force")
-    return evidence
+    return [evidence]
 
 
 def _separation(loaded: Loaded, fold: Fold, seed: int) -> tuple[float, float, int]:

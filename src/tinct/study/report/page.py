@@ -35,7 +35,7 @@ def write_report(study: str | Path, *, progress: Callable[[int, int], None] | No
     path = results.study.path
     tables: dict[str, Table] = {
         "metrics": results.metric_rows(),
-        "absent": results.absent_rows(),
+        "absent": [{"metric": name, "why": why} for name, why in results.absent.items()],
         "differences": results.difference_rows(),
         "curves": results.curve_rows(),
         "overfitting": results.overfitting_rows() if "curves" in plots else [],

@@ -199,10 +199,6 @@ class Results:
             for difference in self.differences(reference, metric)
         ]
 
-    def absent_rows(self) -> Table:
-        """Return a row for each metric without figures, with the reason."""
-        return [{"metric": name, "why": why} for name, why in self.absent.items()]
-
     def curve_rows(self) -> Table:
         """Return a row for each arm, seed and epoch."""
         rows = []
