@@ -18,8 +18,8 @@ from tinct.color.spaces import rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
 from tinct.study.evaluate import evaluate
+from tinct.study.making import colored_from_seeds
 from tinct.study.method import Method
-from tinct.study.seed_pixels import colored_from_seeds
 
 # Leakage: pixels beside an edge, and far enough from it to have their side's own colour.
 NEAR, FAR = 2, 8

@@ -134,7 +134,9 @@ def store_features(
     """
     cut = f"{crop.size}" if crop.enlarge == 1 else f"{crop.size} x {crop.enlarge}"
     cut += " whole" * crop.whole + " lanczos" * crop.lanczos
-    digest = hashlib.sha256(f"{source_key(source)} {_drawn(source)} {cut} {space} {half}".encode())
+    drawn = np.array([1.0] * sum(source.counts) if source.draws is None else source.draws) > 0
+    which = "all" if source.draws is None else "".join("1" if one else "0" for one in drawn)
+    digest = hashlib.sha256(f"{source_key(source)} {which} {cut} {space} {half}".encode())
     digest.update(f"{type(network).__name__} {torch.__version__}".encode())
     for name, value in network.encoder.state_dict().items():
         digest.update(name.encode())
@@ -150,8 +152,8 @@ def store_features(
                     file.write(values.contiguous().numpy().data)
             (partial / INDEX).write_text(json.dumps({"shape": shape}), encoding="utf-8")
     channels, height, width = json.loads((target / INDEX).read_text(encoding="utf-8"))["shape"]
-    drawn = _drawn_places(source)
-    return FeatureFile(str(target / PIXELS), (channels, height, width), drawn, half)
+    places = np.where(drawn, np.cumsum(drawn) - 1, -1)
+    return FeatureFile(str(target / PIXELS), (channels, height, width), tuple(places.tolist()), half)
 
 
 def _encoded(
@@ -167,14 +169,3 @@ def _encoded(
             features = network.encode(luma.contiguous(memory_format=torch.channels_last)).cpu()
             yield features.to(torch.bfloat16 if half else torch.float32).contiguous()
     network.train(training)
-
-
-def _drawn_places(source: Source) -> tuple[int, ...]:
-    if source.draws is None:
-        return tuple(range(sum(source.counts)))
-    drawn = np.array(source.draws) > 0
-    return tuple(np.where(drawn, np.cumsum(drawn) - 1, -1).tolist())
-
-
-def _drawn(source: Source) -> str:
-    return "all" if source.draws is None else "".join("1" if share else "0" for share in source.draws)

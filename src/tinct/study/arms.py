@@ -35,9 +35,8 @@ from tinct.study.folder import (
     Exported,
     Study,
     Trained,
-    open_colorizer,
-    picture_maker,
 )
+from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measure import EVALUATION_FILE, PICTURES_FOR_MEAN, Summary, Yardstick
 from tinct.study.method import Method
 from tinct.study.plan import Budget, Choices, check_trainings

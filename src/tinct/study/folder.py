@@ -14,25 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from tinct.color.bins import ColorBins
-from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
-from tinct.errors import DataError, DivergedError
+from tinct.errors import DataError
 from tinct.learn.records import METRICS, read_curves
 from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Summary
-from tinct.study.method import Pixels
 from tinct.study.plan import BUDGETS, Choices
 from tinct.study.recipe import Arm, Recipe, slug
-from tinct.study.seed_pixels import colored_from_seeds
 from tinct.study.values import read_json, write_json
 
 FORMAT = 1
@@ -251,40 +246,3 @@ class Study:
     def bins(self) -> ColorBins:
         """Read the bins in which all arms' colours are counted."""
         return ColorBins.from_card(read_json(self.path / BINS_FILE, dict[str, Any])["bins"])
-
-
-def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
-    """Open an arm's model with the settings of the recipe."""
-    options = arm.evaluation.given() if study.training(arm, seed).task == "bins" else {}
-    return Colorizer(
-        study.model(arm, seed),
-        runtime="onnxruntime",
-        size=study.working_size(arm, seed),
-        temperature=options.get("temperature"),
-        caution=options.get("caution"),
-    )
-
-
-def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
-    """Return the function that makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
-
-    Colours are put on the given luma, as `tinct colorize` does. With `drawn` in the recipe, the network's own picture
-    is used, including its luma, which shows what drawing the whole picture costs. With `seeded`, colours spread from
-    the pixels of which the network is surest. A network that diverged makes black pictures.
-    """
-
-    def make(luma: Pixels) -> Pixels:
-        try:
-            if arm.evaluation.given().get("drawn"):
-                picture: Pixels = (
-                    colorizer.changed(tones="off").predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
-                )
-            elif arm.evaluation.given().get("seeded"):
-                picture = colored_from_seeds(colorizer, luma)
-            else:
-                picture = colorizer(luma)
-        except DivergedError:
-            picture = np.zeros((*luma.shape, 3), np.uint8)
-        return picture
-
-    return make

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
-from tinct.study.folder import open_colorizer, picture_maker
+from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measure import leave_grey
 from tinct.study.method import Pixels, grey_of
 from tinct.study.recipe import Arm

@@ -1,13 +1,15 @@
-"""Spread colours, guided by luma, from seeds: the pixels of which the network is surest.
+"""Make an arm's pictures with its network, as the recipe says.
 
-Billaut, de Rochemonteix & Thibault 2018 suggest at their end "using the confidence maps to automatically select seed
-pixels and apply the heuristics of [Levin et al. 2004] to diffuse those seeds". The picture is divided into small cells;
-the surest pixel of each becomes a seed, unless the network is less sure of it than of most other cells' surest pixels.
-Seeds keep their colours; those of all other pixels follow from luma.
+Colours may also be spread, guided by luma, from seeds: the pixels of which the network is surest. Billaut, de
+Rochemonteix & Thibault 2018 suggest at their end "using the confidence maps to automatically select seed pixels and
+apply the heuristics of [Levin et al. 2004] to diffuse those seeds". The picture is divided into small cells; the surest
+pixel of each becomes a seed, unless the network is less sure of it than of most other cells' surest pixels. Seeds keep
+their colours; those of all other pixels follow from luma.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,47 @@ from tinct.color.spaces import FloatArray
 from tinct.color.upsample import fit_guide
 from tinct.coloring.photo.arrays import colored
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.errors import DivergedError
+from tinct.study.folder import Study
+from tinct.study.method import Pixels
+from tinct.study.recipe import Arm
 
 SEED_SIZE = 128  # root of height x width at which seeds are chosen and spread
 _CELL = 6  # pixels: edge of a cell, which gives one seed at most
 _LEAST_SURE = 0.4  # cells give no seed if their surest pixel is below this quantile of all cells' surest pixels
+
+
+def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
+    """Open an arm's model with the settings of the recipe."""
+    options = arm.evaluation.given() if study.training(arm, seed).task == "bins" else {}
+    return Colorizer(
+        study.model(arm, seed),
+        runtime="onnxruntime",
+        size=study.working_size(arm, seed),
+        temperature=options.get("temperature"),
+        caution=options.get("caution"),
+    )
+
+
+def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
+    """Return the function that makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+
+    Colours are put on the given luma, as `tinct colorize` does. With `drawn` in the recipe, the network's own picture
+    is used, including its luma, which shows what drawing the whole picture costs. With `seeded`, colours spread from
+    the pixels of which the network is surest. A network that diverged makes black pictures.
+    """
+    given = arm.evaluation.given()
+
+    def make(luma: Pixels) -> Pixels:
+        try:
+            if given.get("drawn"):
+                unit = luma.astype(np.float32) / 255
+                return colorizer.changed(tones="off").predict(unit).drawn(*luma.shape)
+            return colored_from_seeds(colorizer, luma) if given.get("seeded") else colorizer(luma)
+        except DivergedError:
+            return np.zeros((*luma.shape, 3), np.uint8)
+
+    return make
 
 
 def colored_from_seeds(colorizer: Colorizer, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.study.seed_pixels import choose_seeds, colored_from_seeds, diffused
+from tinct.study.making import choose_seeds, colored_from_seeds, diffused
 
 
 def test_one_seed_a_cell_and_none_where_it_is_unsure():
