@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from tinct.data import source as sources
-from tinct.data.prepare import prepare
 from tinct.data.source import decode_source, open_source, pictures, select
 from tinct.errors import DataError, OutputError
 from tinct.learn.networks.registry import build
@@ -22,11 +21,6 @@ from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
 
 PLAIN = AUGMENTATIONS["none"]
-
-
-@pytest.fixture(scope="module")
-def dataset(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(prepare([photo_folder], tmp_path_factory.mktemp("set"), val=0.2, shard_size=10).path)
 
 
 def _batches(source: Any, *, workers: int = 0, epoch: int = 0) -> list[dict[str, torch.Tensor]]:

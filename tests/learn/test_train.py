@@ -22,7 +22,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures
 from tinct.errors import DataError, SettingError
 from tinct.learn.export import trained_network
@@ -46,11 +45,6 @@ SMALL: dict[str, Any] = {
     "precision": "float32",
     "devices": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def dataset(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(prepare([photo_folder], tmp_path_factory.mktemp("set"), val=0.2, shard_size=10).path)
 
 
 def _rows(run: Path, column: str) -> list[float]:

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from tinct.cli import build as build_app
 from tinct.color.spaces import rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.data.prepare import prepare
 from tinct.errors import SettingError
 from tinct.learn.export import Export, export, trained_network
 from tinct.learn.networks.backbones import SqueezeNet
@@ -41,11 +40,6 @@ SMALL: dict[str, Any] = {
     "devices": "cpu",
     "limit": 16,
 }
-
-
-@pytest.fixture(scope="module")
-def dataset(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(prepare([photo_folder], tmp_path_factory.mktemp("set"), val=0.2).path)
 
 
 @pytest.fixture(scope="module")
