@@ -43,8 +43,8 @@ def read_encoder(training: Training) -> Encoder | None:
     Raises:
         ModelError: the file is missing or damaged, or belongs to another network.
     """
-    family = FAMILIES[training.network].build
-    if not (isinstance(family, type) and issubclass(family, EncoderNetwork)):
+    family = FAMILIES[training.network]
+    if not issubclass(family, EncoderNetwork):
         return None
     file = training.encoder_weights
     if file is None:

@@ -28,6 +28,8 @@ class Flat(Network):
     Source: Billaut et al. 2018, section 2.2.
     """
 
+    options = FlatOptions
+
     def __init__(self, outputs: int, options: FlatOptions) -> None:
         super().__init__()
         self.layers = nn.Sequential(
@@ -61,6 +63,7 @@ class Bottleneck(Network):
     Source: Billaut et al. 2018, section 2.2.
     """
 
+    options = BottleneckOptions
     multiple = 8
 
     def __init__(self, outputs: int, options: BottleneckOptions) -> None:
@@ -102,6 +105,7 @@ class ColorUNet(Network):
     Source: Billaut et al. 2018, figure 2.
     """
 
+    options = ColorUNetOptions
     multiple = 8
 
     def __init__(self, outputs: int, options: ColorUNetOptions) -> None:

@@ -21,15 +21,17 @@ class Network(nn.Module):
     """Base class of every network that colorizes.
 
     `forward` takes luma (N, 1, H, W) float in 0..1, H and W multiples of `multiple`, and returns
-    (N, outputs, H / stride, W / stride): logits over bins, or chroma.
+    (N, outputs, H / stride, W / stride): logits over bins, or chroma. It is built for a number of outputs and options.
 
     Attributes:
+        options: a frozen dataclass, whose fields all have defaults.
         stride: factor by which the output is smaller than the input: 1, 2 or 4.
         multiple: of which height and width must be multiples.
         bounded: chroma is the tanh of the output, and thus within ±1 of its scale.
         tapped: name of inner features, which other networks use -> factor by which they are smaller than the input.
     """
 
+    options: type[Any]
     stride: int = 1
     multiple: int = 1
     bounded: bool = False

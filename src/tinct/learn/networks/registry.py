@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from tinct.errors import SettingError
-from tinct.learn.networks.colorunet import (
-    Bottleneck,
-    BottleneckOptions,
-    ColorUNet,
-    ColorUNetOptions,
-    Flat,
-    FlatOptions,
-)
+from tinct.learn.networks.colorunet import Bottleneck, ColorUNet, Flat
 from tinct.learn.networks.layers import Network
-from tinct.learn.networks.tinct import Lite0Network, Lite2Network, LiteOptions, Tinct, TinctOptions
-from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, VGG16Transfer
+from tinct.learn.networks.tinct import Lite0Network, Lite2Network, Tinct
+from tinct.learn.networks.transfer import SqueezeNetTransfer, VGG16Transfer
 
-
-@dataclass(frozen=True)
-class Family:
-    """A family of networks: a frozen dataclass of options, which all have defaults, and what builds a network.
-
-    `build` takes the number of output channels and options.
-    """
-
-    options: type[Any]
-    build: Callable[[int, Any], Network]
-
-
-FAMILIES: dict[str, Family] = {
-    "flat": Family(FlatOptions, Flat),
-    "bottleneck": Family(BottleneckOptions, Bottleneck),
-    "colorunet": Family(ColorUNetOptions, ColorUNet),
-    "tinct": Family(TinctOptions, Tinct),
-    "vgg16": Family(TransferOptions, VGG16Transfer),
-    "squeezenet1_1": Family(TransferOptions, SqueezeNetTransfer),
-    "efficientnet_lite0": Family(LiteOptions, Lite0Network),
-    "efficientnet_lite2": Family(LiteOptions, Lite2Network),
+FAMILIES: dict[str, type[Network]] = {
+    "flat": Flat,
+    "bottleneck": Bottleneck,
+    "colorunet": ColorUNet,
+    "tinct": Tinct,
+    "vgg16": VGG16Transfer,
+    "squeezenet1_1": SqueezeNetTransfer,
+    "efficientnet_lite0": Lite0Network,
+    "efficientnet_lite2": Lite2Network,
 }
 
 
@@ -90,6 +70,6 @@ def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> 
     """
     chosen = options_of(name, options)
     try:
-        return FAMILIES[name].build(outputs, chosen)
+        return FAMILIES[name](outputs, chosen)
     except (ValueError, TypeError) as error:
         raise SettingError(f"network '{name}' cannot be built with {asdict(chosen)}: {error}") from error

@@ -36,6 +36,7 @@ class Tinct(Network):
     deepest features over the whole picture goes through two linear layers and is added at every place.
     """
 
+    options = TinctOptions
     stride = 2
 
     def __init__(self, outputs: int, options: TinctOptions) -> None:
@@ -100,6 +101,7 @@ class LiteNetwork(EncoderNetwork):
     much.
     """
 
+    options = LiteOptions
     stride = 4
     multiple = 32
     tapped = {"features_8": 8, "features_16": 16, "features_32": 32}  # noqa: RUF012

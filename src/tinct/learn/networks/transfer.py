@@ -48,6 +48,7 @@ class TransferNetwork(EncoderNetwork):
         doublings: number of times that the decoder doubles the size.
     """
 
+    options = TransferOptions
     stride = 2
     bounded = True
     doublings: int
