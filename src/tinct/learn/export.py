@@ -73,11 +73,7 @@ class Export:
     metrics: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            SettingError: a value is out of its range.
-        """
+        """Raise a SettingError if a value is out of its range."""
         if self.checkpoint not in {"last", "best"}:
             raise SettingError(f"checkpoint must be last or best, not '{self.checkpoint}'")
         if not 0 <= self.unweigh <= 1:

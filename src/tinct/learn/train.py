@@ -85,11 +85,7 @@ def train(
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Lock a run's folder against other trainings; the processes of one training share the lock.
-
-    Raises:
-        OutputError: another training is running there, or the folder cannot be written.
-    """
+    """Lock a run's folder against other trainings; the processes of one training share the lock."""
     if rank() > 0:
         yield
         return

@@ -64,11 +64,7 @@ class Example:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            SettingError: a value is out of its range.
-        """
+        """Raise a SettingError if a value is out of its range."""
         if not 0 < self.shift <= 20:
             raise SettingError(f"the shift must be above 0 and at most 20 dB, not {self.shift:g}")
         if not 0 <= self.difficulty <= 100:

@@ -214,11 +214,7 @@ def _measure(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
 
 
 def _train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
-    """Train an arm with a seed, or continue from its last checkpoint.
-
-    Raises:
-        SettingError: the training was begun with other settings.
-    """
+    """Train an arm with a seed, or continue from its last checkpoint."""
     training, run = study.training(arm, seed), study.run(arm, seed)
     begun = (run / "config.json").is_file()
     if begun:

@@ -243,9 +243,6 @@ def _draw_confidence(
 def _draw_loss(run: Path, path: Path) -> Path:
     """Draw the losses of a training over its steps.
 
-    Raises:
-        DataError: no epoch is finished.
-
     Source: figure 8.
     """
     from tinct.learn.records import METRICS, plot_curves, read_curves

@@ -53,11 +53,7 @@ class LongKernels(nn.Module):
         short: int = 3,
         layers: int = 4,
     ) -> None:
-        """Build for pictures of a size.
-
-        Raises:
-            SettingError: the kernels do not fit into the picture.
-        """
+        """Build for pictures of a size; raise a SettingError if the kernels do not fit into it."""
         super().__init__()
         self.convolutions = nn.ModuleList()
         height, wide = size

@@ -40,11 +40,7 @@ class Tinct(Network):
     stride = 2
 
     def __init__(self, outputs: int, options: TinctOptions) -> None:
-        """Build for a number of output channels.
-
-        Raises:
-            ValueError: `widths` and `blocks` differ in length, or there are fewer than two.
-        """
+        """Build for a number of output channels; raise a ValueError if an option is out of range."""
         super().__init__()
         if len(options.widths) != len(options.blocks) or len(options.widths) < 2:
             raise ValueError("widths and blocks need the same length, at least 2")
@@ -108,11 +104,7 @@ class LiteNetwork(EncoderNetwork):
     encoder: EfficientNetLite
 
     def __init__(self, outputs: int, options: LiteOptions) -> None:
-        """Build for a number of output channels.
-
-        Raises:
-            ValueError: an option is out of range.
-        """
+        """Build for a number of output channels; raise a ValueError if an option is out of range."""
         super().__init__()
         if len(options.widths) != 4 or min(options.widths) < 1:
             raise ValueError("widths needs four whole numbers, each at least 1")

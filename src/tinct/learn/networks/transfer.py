@@ -54,11 +54,7 @@ class TransferNetwork(EncoderNetwork):
     doublings: int
 
     def __init__(self, outputs: int, options: TransferOptions) -> None:
-        """Build for a number of output channels.
-
-        Raises:
-            ValueError: an option is out of range.
-        """
+        """Build for a number of output channels; raise a ValueError if an option is out of range."""
         super().__init__()
         if options.regularization not in REGULARIZATIONS:
             raise ValueError(f"regularization must be one of {', '.join(REGULARIZATIONS)}")

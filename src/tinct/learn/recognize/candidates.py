@@ -183,11 +183,7 @@ class Choices:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            SettingError: a value is out of its range.
-        """
+        """Raise a SettingError if a value is out of its range."""
         if self.minutes is not None and not self.minutes > 0:
             raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
         if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:

@@ -74,11 +74,7 @@ class Fitting:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            SettingError: a value is out of its range.
-        """
+        """Raise a SettingError if a value is out of its range."""
         if self.epochs < 1 or self.batch_size < 2 or not self.learning_rate > 0 or not self.scale > 0:
             raise SettingError("training needs at least 1 epoch, 2 pictures a step, and a rate and scale above 0")
         if self.schedule not in SCHEDULES or self.optimizer not in OPTIMIZERS:
@@ -192,11 +188,7 @@ def _descend(
     fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Train by gradient descent until all epochs are done or the time is over.
-
-    Raises:
-        SettingError: the time is too short for `fewest` epochs.
-    """
+    """Train by gradient descent until all epochs are done or the time is over."""
     network = trained.network
     optimizer = make_optimizer(network, fitting)
     average = copy.deepcopy(network) if fitting.average else None
@@ -254,11 +246,7 @@ def _fit_last_layer(
     classes: int,
     fitting: Fitting,
 ) -> None:
-    """Fit a pretrained network's last layer: the backbone runs once on every picture, and on its mirror image.
-
-    Raises:
-        SettingError: the time is too short for that.
-    """
+    """Fit a pretrained network's last layer: the backbone runs once on every picture, and on its mirror image."""
     views = [pixels, pixels[:, :, ::-1]] if fitting.augmentation.flip else [pixels]
     if fitting.minutes is not None:
         began = time.monotonic()

@@ -127,11 +127,7 @@ def train_classifier(
 
 
 def _read(labelled: Labelled, size: tuple[int, int], show: Progress) -> tuple[Loaded, list[str]]:
-    """Read the pictures; return them with warnings about classes that have few.
-
-    Raises:
-        DataError: a class has fewer than two readable pictures.
-    """
+    """Read the pictures; return them with warnings about classes that have few."""
     loaded = load(labelled, size=size, progress=partial(show, "Reading"))
     counts = loaded.labelled.part(np.isin(loaded.labelled.splits, (TRAIN, ""))).counts()
     for name, count in counts.items():
