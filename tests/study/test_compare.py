@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinct.study.compare import METRICS, NOISE, Comparer, Noise, noise_of_differences, noise_of_figures, spread
-from tinct.study.measure import Measured
+from tinct.study.measure import Measured, Summary
 from tinct.study.metrics import Comparison
 
 NAMES = ("ciede2000", "auc", "auc_within", "psnr", "ssim", "colorfulness", "luma_change")
@@ -21,7 +21,7 @@ def measured(values, *, seed=0):
         Comparison(dict.fromkeys(NAMES, float(v)), 30.0, np.array([0]), np.array([1.0]), np.array([0.5]))
         for v in values
     ]
-    return Measured("arm", seed, {"val": rows}, ["" for _ in rows])
+    return Measured(Summary("arm", seed, None, {"val": len(rows)}, {}, {}, ["" for _ in rows]), {"val": rows})
 
 
 @pytest.mark.parametrize(("pictures", "seeds", "spread_of_seeds"), [(4, 1, 0), (4, 3, 1), (40, 2, 0), (40, 2, 3)])

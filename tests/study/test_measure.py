@@ -9,14 +9,14 @@ import pytest
 
 from tinct.color.bins import ColorBins
 from tinct.errors import OutputError
-from tinct.study.measure import Measured, count_bins
+from tinct.study.measure import Measured, Summary, count_bins
 from tinct.study.report.tables import write_tables
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/arm: the folder cannot be made"):
-        Measured("arm", 0, {}, []).save(tmp_path / "file" / "arm")
+        Measured(Summary("arm", 0, None, {}, {}, {}, []), {}).save(tmp_path / "file" / "arm")
     with pytest.raises(OutputError, match=r"file/tables: the folder cannot be made"):
         write_tables({}, tmp_path / "file" / "tables")
 

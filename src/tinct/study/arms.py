@@ -162,7 +162,7 @@ def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress)
         learned = find_pictures(dataset, split="train", limit=PICTURES_FOR_MEAN)
         advance = partial(show, "measuring the baselines")
         for measured in yardstick.baselines(learned, settings=settings, progress=advance):
-            measured.save(study.baseline(measured.name))
+            measured.save(study.baseline(measured.summary.name))
     return yardstick
 
 

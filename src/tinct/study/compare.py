@@ -256,7 +256,7 @@ class Comparer:
             for run in runs:
                 rows = run.comparisons[split]
                 if group is not None:
-                    rows = [row for row, own in zip(rows, run.groups, strict=True) if own == group]
+                    rows = [row for row, own in zip(rows, run.summary.groups, strict=True) if own == group]
                 self._pictures = len(rows)
                 self._figures[arm].append(Bootstrap(len(rows), resamples=resamples).figures(rows))
 

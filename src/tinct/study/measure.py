@@ -7,7 +7,7 @@ picture grey, and giving every pixel the same mean colour.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -69,11 +69,18 @@ def mean_chroma(pictures: Sequence[Picture]) -> FloatArray:
 
 
 class Summary(msgspec.Struct):
-    """The content of evaluation.json: a `Measured` without the figures of each picture.
+    """The content of evaluation.json: a method's figures, without those of each picture.
 
     Attributes:
+        name: the method.
+        seed: of the training; None for a baseline.
+        settings: what its figures depend on, as plain JSON values.
         pictures: split -> number of pictures measured.
         metrics: split -> metric -> mean over its pictures; None if it does not exist.
+        histograms: `predicted` -> share of the validation pixels in each of the study's bins.
+        groups: the group of each validation picture.
+        backbone: `name`, `file` and `sha256` of the backbone that measured the metrics of `tinct.study.backbone`; None
+            without one.
     """
 
     name: str
@@ -90,40 +97,17 @@ class Summary(msgspec.Struct):
 class Measured:
     """One method measured on the study's pictures.
 
-    Attributes:
-        name: the method.
-        seed: of the training; None for a baseline.
-        comparisons: split -> one for each picture, the same pictures for every method.
-        groups: the group of each validation picture.
-        settings: what its figures depend on, as plain JSON values.
-        histograms: `predicted` -> share of the validation pixels in each of the study's bins.
-        backbone: `name`, `file` and `sha256` of the backbone that measured the metrics of `tinct.study.backbone`; None
-            without one.
+    `comparisons` holds, for each split, one comparison a picture; the pictures are the same for every method.
     """
 
-    name: str
-    seed: int | None
+    summary: Summary
     comparisons: dict[str, list[Comparison]]
-    groups: list[str]
-    settings: Any = None
-    histograms: dict[str, list[float]] = field(default_factory=dict)
-    backbone: dict[str, str] | None = None
 
     def save(self, folder: Path) -> None:
         """Write the figures of each picture, then the summary, whose presence shows that both are complete."""
         with written_beside(make_folder(folder) / COMPARISONS_FILE) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **_packed(self.comparisons))  # type: ignore[arg-type]
-        summary = Summary(
-            name=self.name,
-            seed=self.seed,
-            settings=self.settings,
-            pictures={split: len(comparisons) for split, comparisons in self.comparisons.items()},
-            metrics={split: summarize(comparisons) for split, comparisons in self.comparisons.items() if comparisons},
-            histograms=self.histograms,
-            groups=self.groups,
-            backbone=self.backbone,
-        )
-        write_json(folder / EVALUATION_FILE, summary)
+        write_json(folder / EVALUATION_FILE, self.summary)
 
     @classmethod
     def load(cls, folder: Path) -> Measured:
@@ -135,20 +119,11 @@ class Measured:
         summary = read_json(folder / EVALUATION_FILE, Summary)
         try:
             with np.load(folder / COMPARISONS_FILE) as tables:
-                comparisons = _unpacked(dict(tables), summary.pictures)
+                return cls(summary, _unpacked(dict(tables), summary.pictures))
         except (OSError, ValueError, KeyError) as error:
             raise DataError(
                 f"{folder}: its evaluation is damaged ({error}); delete that folder and run again"
             ) from error
-        return cls(
-            summary.name,
-            summary.seed,
-            comparisons,
-            summary.groups,
-            summary.settings,
-            summary.histograms,
-            summary.backbone,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,16 +170,19 @@ class Yardstick:
         for row in rows:
             if row.reason:
                 raise DataError(f"{row.reason}; take it out of the dataset, so that all arms see the same pictures")
-        comparisons = [row.comparisons[0] for row in rows]
-        return Measured(
+        compared = [row.comparisons[0] for row in rows]
+        comparisons = {"val": compared[: len(val)], "train": compared[len(val) :]}
+        summary = Summary(
             name=method.name,
             seed=seed,
-            comparisons={"val": comparisons[: len(val)], "train": comparisons[len(val) :]},
-            groups=[picture.group(self.by) for picture in val] if self.by else [],
             settings=settings,
+            pictures={split: len(own) for split, own in comparisons.items()},
+            metrics={split: summarize(own) for split, own in comparisons.items() if own},
             histograms={"predicted": np.mean(shares, axis=0).tolist()},
+            groups=[picture.group(self.by) for picture in val] if self.by else [],
             backbone=self.judge.describe() if self.judge else None,
         )
+        return Measured(summary, comparisons)
 
     def baselines(
         self, learned: Sequence[Picture], *, settings: Any, progress: Callable[[int, int], None] | None = None

@@ -20,8 +20,6 @@ from tinct.study.metrics import Comparison, Truth, compare
 
 Pixels = NDArray[np.uint8]
 LONGEST = 1024  # pixels: the longer edge of larger pictures is reduced to this before they are measured
-_Loaded = tuple[Picture, Truth | None, Pixels, str]  # truth, luma, and why it cannot be measured
-_Colorized = tuple[Picture, Truth | None, list[Pixels], str]  # the same with the colorized pictures
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,13 @@ class MeasuredPicture:
 
     picture: Picture
     comparisons: list[Comparison]
-    near_grey: bool
-    reason: str
+    near_grey: bool = False
+    reason: str = ""
+
+
+# A picture on its way: with its truth and luma, with its truth and the colorized pictures, or given up with a reason.
+_Loaded = tuple[Picture, Truth, Pixels] | MeasuredPicture
+_Colorized = tuple[Picture, Truth, list[Pixels]] | MeasuredPicture
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,28 +85,30 @@ class Measurer:
     def _loaded(self, picture: Picture) -> _Loaded:
         try:
             rgb = picture.read(longest=self.longest)
-            return picture, Truth.of(rgb), grey_of(rgb), ""
+            return picture, Truth.of(rgb), grey_of(rgb)
         except InputError as error:
-            return picture, None, np.empty((0, 0), np.uint8), str(error)
+            return MeasuredPicture(picture, [], reason=str(error))
 
     def _colorized(self, loaded: _Loaded) -> _Colorized:
-        picture, truth, luma, reason = loaded
+        if isinstance(loaded, MeasuredPicture):
+            return loaded
+        picture, truth, luma = loaded
         try:
-            return picture, truth, [method.colorize(luma) for method in self.methods if truth], reason
+            return picture, truth, [method.colorize(luma) for method in self.methods]
         except InputError as error:
-            return picture, None, [], str(error)
+            return MeasuredPicture(picture, [], reason=str(error))
 
     def _compared(self, colorized: _Colorized) -> MeasuredPicture:
-        picture, truth, results, reason = colorized
-        if truth is None:
-            return MeasuredPicture(picture, [], False, reason)
+        if isinstance(colorized, MeasuredPicture):
+            return colorized
+        picture, truth, results = colorized
         comparisons = [compare(truth, result) for result in results]
         if self.judge is not None:
             comparisons = [
                 replace(comparison, values={**comparison.values, **judged})
                 for comparison, judged in zip(comparisons, self.judge.compare(truth.rgb, results), strict=True)
             ]
-        return MeasuredPicture(picture, comparisons, truth.near_grey, "")
+        return MeasuredPicture(picture, comparisons, truth.near_grey)
 
 
 def measure(
@@ -153,7 +158,7 @@ def _check_sent(make: Callable[[], Measurer]) -> None:
 
 
 def _lost(picture: Picture) -> MeasuredPicture:
-    return MeasuredPicture(picture, [], False, "every worker that took it died; give them more memory")
+    return MeasuredPicture(picture, [], reason="every worker that took it died; give them more memory")
 
 
 def grey_of(rgb: Pixels) -> Pixels:

@@ -264,14 +264,14 @@ class Results:
         for index in range(bins.count):
             row = {"bin": index, "dataset": float(bins.frequencies[index]), "truth": truth[index]}
             for arm in self.arms:
-                shares = [one.histograms["predicted"][index] for one in self.measured[arm.name]]
+                shares = [one.summary.histograms["predicted"][index] for one in self.measured[arm.name]]
                 row[arm.name] = _mean(shares)
             rows.append(row)
         return rows
 
     def group_rows(self) -> Table:
         """Return a row for each group of validation pictures, method and metric."""
-        groups = self.measured[GREY][0].groups
+        groups = self.measured[GREY][0].summary.groups
         rows = []
         for group in sorted(set(groups)):
             comparer = Comparer(self.measured, group=group, trained=self._seeded, resamples=300)
