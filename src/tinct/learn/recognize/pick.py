@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from tinct.color.inputs import PICTURE
-from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
-from tinct.data.pictures import TEST, TRAIN, VAL
+from tinct.data.pictures import TRAIN
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
+from tinct.learn.recognize.folds import Fold, choose_folds
 from tinct.learn.recognize.heads import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Bench, Judged, Notebook, Outcome, run_trial
 from tinct.learn.recognize.yardstick import check_augmentation, learned_in_grey, statistics_ahead
@@ -33,8 +32,6 @@ from tinct.runtime.scores import Scores
 FEW = 5  # a class with fewer pictures gives a warning
 BESIDE_SECONDS = 5.0  # time for statistics in grey, or beside networks, even if no other time is left
 FEWEST_EPOCHS = 3  # a network that completes fewer in its share of the time is not judged
-FIVE_FOLDS_TO = 600  # below this number of pictures, there are five folds
-THREE_FOLDS_TO = 2000  # below this number, there are three; otherwise one
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def train_classifier(
     size = choices.size or common_size(labelled)
     candidates = choose_candidates(labelled.kind, choices, size=size)
     loaded, warnings = _read(labelled, size, show)
-    folds = _folds(loaded, choices, warnings)
+    folds = choose_folds(loaded, choices.folds, warnings)
     if any(candidate.network != COLOR_STATISTICS for candidate in candidates):  # statistics see no changed pictures
         change = choices.fitting.augmentation
         warnings += check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
@@ -168,36 +165,6 @@ def _in_two_classes(loaded: Loaded) -> list[str]:
         return []
     are = "file is" if len(pairs) == 1 else "files are"
     return [f"{len(pairs)} {are} in two classes at once, such as {pairs[0][0]} and {pairs[0][1]}: one label is wrong"]
-
-
-def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
-    """Return the folds: the given validation split, or splits that keep near-duplicates together; add warnings."""
-    labelled = loaded.labelled
-    groups = near_duplicates(loaded.compared)
-    train, val, test = (loaded.of(*names) for names in ((TRAIN, ""), (VAL,), (TEST,)))
-    for name, part in (("validation", val), ("test", test)):
-        if count := leaks(groups, train, part):
-            warnings.append(f"{count} of {len(part)} pictures of {name} have a copy among the training pictures")
-    for name, part in (("val/", val), ("test/", test)):
-        absent = [label for index, label in enumerate(labelled.classes) if index not in labelled.labels[part]]
-        if len(part) and absent:
-            raise DataError(
-                f"{labelled.place}: {name} has no readable picture of '{absent[0]}', so it cannot measure how well "
-                f"classes are told apart; add some, or move {name} away"
-            )
-    if len(val) and choices.folds is None:
-        return [Fold(train, val)]
-    both = np.sort(np.concatenate([train, val]))
-    count = choices.folds or (5 if len(both) < FIVE_FOLDS_TO else 3 if len(both) < THREE_FOLDS_TO else 1)
-    for label, name in enumerate(labelled.classes):
-        alone = np.unique(groups[both][labelled.labels[both] == label])
-        if len(alone) < 2:
-            raise DataError(f"the class '{name}' has only copies of one picture; add others, or move its folder away")
-    if copies := len(both) - len(np.unique(groups[both])):
-        are = "is a copy of another" if copies == 1 else "are copies of others"
-        warnings.append(f"{copies} of {len(both)} pictures {are}; copies are kept in one fold")
-    made = stratified_folds(labelled.labels[both], groups[both], folds=max(count, 5 if count == 1 else 2))
-    return [Fold(both[fold.train], both[fold.val]) for fold in (made[:1] if count == 1 else made)]
 
 
 def _digest(loaded: Loaded, folds: list[Fold]) -> str:
