@@ -152,30 +152,29 @@ class Recipe(Struct, frozen=True, kw_only=True):
         return structs.replace(self, arms=arms, reference=self.reference if self.reference in wanted else arms[0].name)
 
 
-class _File(Struct):
-    """The types of the values at the top of a recipe's file."""
-
-    title: str
-    question: str
-    arms: list[Any]
-    shared: dict[str, Any]
-    evaluation: dict[str, Any]
-    paper: str
-    axis: str
-    reference: str
-    plots: tuple[Plot, ...]
-
-
-class _Evaluation(Making, frozen=True):
-    """The types of the values in a recipe's [evaluation]."""
-
-    pictures: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    train_pictures: Annotated[int, Meta(ge=0)] = 100
-    by: Grouping | UnsetType = UNSET
-
-
 def _kinds(*structs: type) -> dict[str, Any]:
     return {name: kind for one in structs for name, kind in typing.get_type_hints(one, include_extras=True).items()}
+
+
+# The types of the values at the top of a recipe's file, and of those that say how arms are made and measured.
+_TOP = {
+    "title": str,
+    "question": str,
+    "paper": str,
+    "axis": str,
+    "reference": str,
+    "plots": tuple[Plot, ...],
+    "shared": dict[str, Any],
+    "evaluation": dict[str, Any],
+    "arms": list[Any],
+}
+_MAKING = _kinds(Making)
+_EVALUATION = {
+    **_MAKING,
+    "pictures": Annotated[int, Meta(ge=1)],
+    "train_pictures": Annotated[int, Meta(ge=0)],
+    "by": Grouping,
+}
 
 
 @functools.cache
@@ -235,29 +234,29 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
     Raises:
         SettingError: something makes no sense; the file and the key are named.
     """
-    training, making, top = _training_kinds(), _kinds(Making), _kinds(_File)
+    training = _training_kinds()
     for key in values:
-        if key not in top and key in (training | {"seeds": int}):
+        if key not in _TOP and key in (training | {"seeds": int}):
             raise SettingError(f"{file}: '{key}' is a setting of trainings; write it below [shared], or below an arm")
-    values = check_values(values, top, where=file)
+    values = check_values(values, _TOP, where=file)
     for key in ("title", "question", "arms"):
         if not values.get(key):
             remedy = "add at least two tables [[arms]]" if key == "arms" else f'add a line  {key} = "..."'
             raise SettingError(f"{file}: {key} is missing; {remedy}")
     seeds_kind = {"seeds": int | tuple[int, ...]}
-    shared = check_values(values.get("shared", {}), training | making | seeds_kind, where=f"{file}, [shared]")
-    evaluation = check_values(values.get("evaluation", {}), _kinds(_Evaluation), where=f"{file}, [evaluation]")
+    shared = check_values(values.get("shared", {}), training | _MAKING | seeds_kind, where=f"{file}, [shared]")
+    evaluation = check_values(values.get("evaluation", {}), _EVALUATION, where=f"{file}, [evaluation]")
     arms = _arms(
         values["arms"],
         {key: value for key, value in shared.items() if key in training},
-        {key: value for key, value in {**shared, **evaluation}.items() if key in making},
+        {key: value for key, value in {**shared, **evaluation}.items() if key in _MAKING},
         file=file,
     )
     reference, axis = values.get("reference", arms[0].name), values.get("axis", "")
     if reference not in {arm.name for arm in arms}:
         names = ", ".join(arm.name for arm in arms)
         raise SettingError(f"{file}: reference = '{reference}' is not an arm; name one of: {names}")
-    if axis and axis not in training | making:
+    if axis and axis not in training | _MAKING:
         raise SettingError(f"{file}: axis = '{axis}' is not a setting; name one in which the arms differ, such as bins")
     return Recipe(
         name=name,
@@ -290,7 +289,7 @@ def _seeds(value: int | tuple[int, ...], *, where: str) -> tuple[int, ...]:
 
 def _arms(tables: list[Any], shared: dict[str, Any], making: dict[str, Any], *, file: str) -> tuple[Arm, ...]:
     arms: list[Arm] = []
-    kinds = {**_training_kinds(), **_kinds(Making), "name": str, "of": str}
+    kinds = {**_training_kinds(), **_MAKING, "name": str, "of": str}
     for number, table in enumerate(tables, start=1):
         if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"].strip():
             raise SettingError(f'{file}, [[arms]] number {number}: has no name; add a line  name = "..."')
