@@ -17,7 +17,7 @@ from torch import nn
 from tinct import __version__
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import FloatArray
-from tinct.data.source import open_source, pictures, select
+from tinct.data.source import pictures
 from tinct.errors import DataError, SettingError
 from tinct.files import check_target, make_folder
 from tinct.learn.graph import HALF_FROM, network_graph, store_half, write_model, write_twin
@@ -214,12 +214,6 @@ def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *
         *("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom"),
         *("enlarge", "seed", "subset", "minutes"),
     )
-    source = select(
-        open_source(training.data, split="train", val=training.val, seed=training.seed),
-        subset=training.subset,
-        categories=training.categories,
-        seed=training.seed,
-    )
     return Card(
         name=settings.name or name,
         network=training.network,
@@ -232,7 +226,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *
         features=dict(network.tapped),
         data={
             "name": Path(training.data.rstrip("/")).name,
-            "photographs": source.count,
+            "photographs": training.chosen(training.source("train")).count,
             "categories": list(training.categories),
         },
         training={
@@ -272,8 +266,7 @@ def _trial_pictures(run: Run, card: Card) -> list[NDArray[np.float32]]:
         rng.random((rows * card.multiple, columns * card.multiple), np.float32) for rows, columns in ((1, 1), (3, 2))
     ]
     for split in ("val", "train"):
-        source = open_source(run.training.data, split=split, val=run.training.val, seed=run.training.seed)
-        for picture in pictures(source, limit=4):
+        for picture in pictures(run.training.source(split), limit=4):
             rows, columns = (side // card.multiple * card.multiple for side in picture.shape[:2])
             if rows and columns:
                 rgb = unit_rgb(torch.from_numpy(picture[None, :rows, :columns]))

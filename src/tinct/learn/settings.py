@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
+    from tinct.data.source import Source
     from tinct.learn.networks.layers import Network
 
 LARGEST_CROP = 2048  # pixels: edge of a square; batches of larger ones do not fit into memory
@@ -226,6 +227,18 @@ class Training:
             return self.epoch_steps
         count = min(photographs, self.limit or photographs)
         return max(1, self.augmentation.forms * count // (self.batch_size * processes))
+
+    def source(self, split: str) -> Source:
+        """Open the photographs of a split, `train` or `val`."""
+        from tinct.data.source import open_source
+
+        return open_source(self.data, split=split, val=self.val, seed=self.seed)
+
+    def chosen(self, source: Source) -> Source:
+        """Return a source that draws only those photographs that the training learns from."""
+        from tinct.data.source import select
+
+        return select(source, subset=self.subset, categories=self.categories, seed=self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

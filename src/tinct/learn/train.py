@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
-from tinct.data.source import Source, decode_source, open_source, select
+from tinct.data.source import Source, decode_source
 from tinct.errors import DataError, OutputError, TinctError
 from tinct.files import locked, make_folder
 from tinct.learn.averaging import AveragedWeights
@@ -153,15 +153,12 @@ def _train(
 
 
 def _sources(training: Training, cache: str | Path | None) -> tuple[Source, Source]:
-    train_source, val_source = (
-        open_source(training.data, split=split, val=training.val, seed=training.seed) for split in ("train", "val")
-    )
+    train_source, val_source = training.source("train"), training.source("val")
     if train_source.count == 0:
         raise DataError(f"{training.data}: no photographs to train on")
     if cache is not None:
         train_source, val_source = (decode_source(source, cache) for source in (train_source, val_source))
-    chosen = select(train_source, subset=training.subset, categories=training.categories, seed=training.seed)
-    return chosen, val_source
+    return training.chosen(train_source), val_source
 
 
 def _unwrapped(error: TinctError) -> TinctError:

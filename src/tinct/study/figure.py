@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinct.color.bins import ColorBins, bin_colors
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
-from tinct.data.source import Source, open_source, pictures
+from tinct.data.source import Source, pictures
 from tinct.errors import DataError, ModelError, SettingError
 from tinct.study.measure import count_bins, leave_grey
 from tinct.study.method import Pixels, grey_of
@@ -190,8 +190,7 @@ def _photographs(
 def _own_source(place: str | Path, split: str) -> Source:
     if not Path(place).is_dir():
         raise SettingError(f"{place}: a model does not record where its photographs are; name some with --data")
-    training = _run_of(place).training
-    return open_source(training.data, split=split, val=training.val, seed=training.seed)
+    return _run_of(place).training.source(split)
 
 
 def _one_by_one(photographs: Sequence[Pixels], progress: Progress | None) -> Iterator[Pixels]:
