@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 
 import cv2
 import numpy as np
@@ -121,3 +122,9 @@ def test_two_trainings_of_different_photographs_are_not_set_against_each_other(t
     with pytest.raises(SettingError, match="have different photographs"):
         draw_figure("against", [trained, other], tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
+
+
+def test_two_trainings_of_one_name_stand_beside_each_other(trained, tmp_path, drawn):
+    other = shutil.copytree(trained, tmp_path / trained.name)
+    draw_figure("against", [trained, other], tmp_path / "x.png", limit=1, temperatures=(1.0,))
+    assert [axes.get_title() for axes in drawn[0].axes] == ["grey", "run, T 1", "run, T 1", "truth"]
