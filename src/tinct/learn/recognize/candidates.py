@@ -77,8 +77,7 @@ class Fitted:
         """Compute (N, classes) for pictures (N, H, W, 3) uint8, or arrays (N, H, W, C)."""
         if self.head is not None and self.features is not None:
             return self.head.logits(measure_all(pixels, self.features))
-        if self.trained is None:
-            raise SettingError(f"{self.candidate.name} was not fitted")
+        assert self.trained is not None
         return self.trained.logits(pixels)
 
 

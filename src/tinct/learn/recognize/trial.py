@@ -153,8 +153,9 @@ class Bench:
         return self._statistics[candidate.color_space]
 
     def keep(self, outcome: Outcome) -> None:
-        """Keep a candidate's outcome, for candidates that join it with others."""
-        self._outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
+        """Keep the outcome of a candidate, if it could be tried, for candidates that join it with others."""
+        if not outcome.reason:
+            self._outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
 
     def judge(self, outcome: Outcome) -> Judged:
         """Return an outcome with its scores."""
@@ -175,10 +176,9 @@ class Bench:
             return None
         began = time.monotonic()
         parts = [self._outcomes.get((candidate.color_space, head)) for head in PARTS]
-        usable = [None if part is None or part.reason else part for part in parts]
         tried = []
         for shares in SHARES:
-            chosen = [(part, share) for part, share in zip(usable, shares, strict=True) if share]
+            chosen = [(part, share) for part, share in zip(parts, shares, strict=True) if share]
             outcomes = [part for part, _ in chosen if part is not None]
             if len(outcomes) < len(chosen):
                 continue
@@ -203,7 +203,7 @@ class Bench:
 
         Returns:
             The rows measured and their logits; and for pictures, some of the rows and, for each change of colours,
-            their logits with altered colours.
+            their logits.
         """
         pixels, held_out = self.loaded.pixels, self.folds[number].val
         values = self.statistics(fitted.candidate)
