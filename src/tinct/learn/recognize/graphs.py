@@ -14,115 +14,111 @@ from tinct.learn.recognize.heads import SURENESS, ForestHead, Head, JoinedHead, 
 
 def head_graph(head: Head) -> onnx.ModelProto:
     """Return a head as an ONNX graph."""
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    classes = _append(head, "logits", nodes, constants)
-    features = head.weights.shape[0] if isinstance(head, LinearHead) else None
-    return _model(nodes, constants, features=features, classes=classes)
-
-
-def _append(head: Head, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append the nodes that compute a head's logits under the name `output`; return the number of classes."""
-    if isinstance(head, LinearHead):
-        return _append_linear(head, output, nodes, constants)
-    if isinstance(head, TreesHead):
-        return _append_boosted(head, output, nodes)
-    if isinstance(head, ForestHead):
-        return _append_forest(head, output, nodes, constants)
-    return _append_joined(head, output, nodes, constants)
-
-
-def _append_linear(head: LinearHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append a logistic regression as one matrix product, computed in double precision."""
-    nodes += [
-        helper.make_node("Cast", ["features"], [f"{output}_wide"], to=TensorProto.DOUBLE),
-        helper.make_node("MatMul", [f"{output}_wide", f"{output}_weights"], [f"{output}_product"]),
-        helper.make_node("Add", [f"{output}_product", f"{output}_bias"], [f"{output}_sum"]),
-        helper.make_node("Cast", [f"{output}_sum"], [output], to=TensorProto.FLOAT),
-    ]
-    constants += [
-        numpy_helper.from_array(np.ascontiguousarray(head.weights), f"{output}_weights"),
-        numpy_helper.from_array(np.ascontiguousarray(head.bias), f"{output}_bias"),
-    ]
-    return len(head.bias)
-
-
-def _append_joined(head: JoinedHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append the logarithm of the weighted mean of several heads' probabilities."""
-    classes, shares = 0, []
-    for number, (part, share) in enumerate(zip(head.parts, head.shares, strict=True)):
-        logits = f"{output}_{number}"
-        classes = _append(part, logits, nodes, constants)
-        _append_constant(f"{logits}_share", share, constants)
-        nodes.append(helper.make_node("Softmax", [logits], [f"{logits}_probabilities"], axis=-1))
-        nodes.append(helper.make_node("Mul", [f"{logits}_probabilities", f"{logits}_share"], [f"{logits}_weighted"]))
-        shares.append(f"{logits}_weighted")
-    nodes.append(helper.make_node("Sum", shares, [f"{output}_mean"]))
-    _append_logarithm(f"{output}_mean", output, classes, nodes, constants)
-    return classes
-
-
-def _append_forest(head: ForestHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append a forest as one TreeEnsembleRegressor that averages the class shares of leaves, and its logarithm."""
-    classes = len(head.model.classes_)
-    trees = [estimator.tree_ for estimator in head.model.estimators_]
-    parts = [_forest_tree(tree, number, head.first) for number, tree in enumerate(trees)]
-    nodes.append(_ensemble(parts, f"{output}_sum", baseline=np.zeros(classes, dtype=np.float32)))
-    _append_constant(f"{output}_trees", 1 / len(trees), constants)
-    nodes.append(helper.make_node("Mul", [f"{output}_sum", f"{output}_trees"], [f"{output}_shares"]))
-    _append_logarithm(f"{output}_shares", output, classes, nodes, constants)
-    return classes
-
-
-def _append_boosted(head: TreesHead, output: str, nodes: list[Any]) -> int:
-    """Append boosted trees as one TreeEnsembleRegressor with a target for each class.
-
-    The trees are read from private attributes of scikit-learn, whose versions pyproject.toml limits: skl2onnx 1.20
-    fails on these models with the current releases of onnx.
-    """
-    baseline = np.asarray(head.model._baseline_prediction, dtype=np.float32).ravel()
-    binary = len(baseline) == 1  # for two classes, scikit-learn has a logit for the second only
-    parts: list[dict[str, list[Any]]] = []
-    for step in head.model._predictors:
-        for target, predictor in enumerate(step):
-            parts.append(_boosted_tree(predictor.nodes, len(parts), 1 if binary else target))
-    if binary:
-        baseline = np.concatenate([np.zeros(1, np.float32), baseline])
-    nodes.append(_ensemble(parts, output, baseline=baseline))
-    return len(baseline)
-
-
-def _append_logarithm(shares: str, output: str, classes: int, nodes: list[Any], constants: list[Any]) -> None:
-    """Append `tinct.learn.recognize.heads.logarithm`."""
-    _append_constant(f"{shares}_scale", 1 - SURENESS * classes, constants)
-    _append_constant(f"{shares}_least", SURENESS, constants)
-    nodes += [
-        helper.make_node("Mul", [shares, f"{shares}_scale"], [f"{shares}_scaled"]),
-        helper.make_node("Add", [f"{shares}_scaled", f"{shares}_least"], [f"{shares}_mixed"]),
-        helper.make_node("Log", [f"{shares}_mixed"], [output]),
-    ]
-
-
-def _append_constant(name: str, value: float, constants: list[Any]) -> None:
-    constants.append(numpy_helper.from_array(np.array(value, dtype=np.float32), name))
-
-
-def _ensemble(parts: list[dict[str, list[Any]]], output: str, *, baseline: NDArray[np.float32]) -> Any:
-    joined: dict[str, list[Any]] = {}
-    for part in parts:
-        for key, values in part.items():
-            joined.setdefault(key, []).extend(values)
-    return helper.make_node(
-        "TreeEnsembleRegressor",
-        ["features"],
-        [output],
-        domain="ai.onnx.ml",
-        n_targets=len(baseline),
-        base_values=baseline.tolist(),
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **joined,
+    graph = _Graph()
+    classes = graph.head(head, "logits")
+    features = head.weights.shape[0] if isinstance(head, LinearHead) else "features"
+    whole = helper.make_graph(
+        graph.nodes,
+        "tinct",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", features])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
+        graph.constants,
     )
+    versions = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(whole, opset_imports=versions, ir_version=9)
+
+
+class _Graph:
+    """The nodes and constants of a graph that is being made."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, kind: str, inputs: list[str], output: str, attributes: dict[str, Any] | None = None) -> str:
+        """Append a node, and return the name of its output."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], **(attributes or {})))
+        return output
+
+    def constant(self, name: str, values: NDArray[Any] | np.float32) -> str:
+        """Append a constant, and return its name."""
+        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def head(self, head: Head, output: str) -> int:
+        """Append the nodes that compute a head's logits under the name `output`; return the number of classes."""
+        if isinstance(head, LinearHead):
+            return self._linear(head, output)
+        if isinstance(head, TreesHead):
+            return self._boosted(head, output)
+        return self._forest(head, output) if isinstance(head, ForestHead) else self._joined(head, output)
+
+    def _linear(self, head: LinearHead, output: str) -> int:
+        """Append a logistic regression as one matrix product, computed in double precision."""
+        wide = self.node("Cast", ["features"], f"{output}_wide", {"to": TensorProto.DOUBLE})
+        product = self.node("MatMul", [wide, self.constant(f"{output}_weights", head.weights)], f"{output}_product")
+        total = self.node("Add", [product, self.constant(f"{output}_bias", head.bias)], f"{output}_sum")
+        self.node("Cast", [total], output, {"to": TensorProto.FLOAT})
+        return len(head.bias)
+
+    def _joined(self, head: JoinedHead, output: str) -> int:
+        """Append the logarithm of the weighted mean of several heads' probabilities."""
+        classes, weighted = 0, []
+        for number, (part, share) in enumerate(zip(head.parts, head.shares, strict=True)):
+            logits = f"{output}_{number}"
+            classes = self.head(part, logits)
+            probabilities = self.node("Softmax", [logits], f"{logits}_probabilities", {"axis": -1})
+            weight = self.constant(f"{logits}_share", np.float32(share))
+            weighted.append(self.node("Mul", [probabilities, weight], f"{logits}_weighted"))
+        self._logarithm(self.node("Sum", weighted, f"{output}_mean"), output, classes)
+        return classes
+
+    def _forest(self, head: ForestHead, output: str) -> int:
+        """Append a forest as one TreeEnsembleRegressor that averages the class shares of leaves, and its logarithm."""
+        classes = len(head.model.classes_)
+        trees = [estimator.tree_ for estimator in head.model.estimators_]
+        parts = [_forest_tree(tree, number, head.first) for number, tree in enumerate(trees)]
+        total = self._ensemble(parts, f"{output}_sum", np.zeros(classes, dtype=np.float32))
+        count = self.constant(f"{output}_trees", np.float32(1 / len(trees)))
+        shares = self.node("Mul", [total, count], f"{output}_shares")
+        self._logarithm(shares, output, classes)
+        return classes
+
+    def _boosted(self, head: TreesHead, output: str) -> int:
+        """Append boosted trees as one TreeEnsembleRegressor with a target for each class.
+
+        The trees are read from private attributes of scikit-learn, whose versions pyproject.toml limits: skl2onnx 1.20
+        fails on these models with the current releases of onnx.
+        """
+        baseline = np.asarray(head.model._baseline_prediction, dtype=np.float32).ravel()
+        binary = len(baseline) == 1  # for two classes, scikit-learn has a logit for the second only
+        parts: list[dict[str, list[Any]]] = []
+        for step in head.model._predictors:
+            for target, predictor in enumerate(step):
+                parts.append(_boosted_tree(predictor.nodes, len(parts), 1 if binary else target))
+        if binary:
+            baseline = np.concatenate([np.zeros(1, np.float32), baseline])
+        self._ensemble(parts, output, baseline)
+        return len(baseline)
+
+    def _logarithm(self, shares: str, output: str, classes: int) -> None:
+        """Append `tinct.learn.recognize.heads.logarithm`."""
+        scale = self.constant(f"{shares}_scale", np.float32(1 - SURENESS * classes))
+        least = self.constant(f"{shares}_least", np.float32(SURENESS))
+        scaled = self.node("Mul", [shares, scale], f"{shares}_scaled")
+        self.node("Log", [self.node("Add", [scaled, least], f"{shares}_mixed")], output)
+
+    def _ensemble(self, parts: list[dict[str, list[Any]]], output: str, baseline: NDArray[np.float32]) -> str:
+        attributes: dict[str, Any] = {
+            "domain": "ai.onnx.ml",
+            "n_targets": len(baseline),
+            "base_values": baseline.tolist(),
+            "aggregate_function": "SUM",
+            "post_transform": "NONE",
+        }
+        for key in parts[0]:
+            attributes[key] = [value for part in parts for value in part[key]]
+        return self.node("TreeEnsembleRegressor", ["features"], output, attributes)
 
 
 def _boosted_tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
@@ -174,15 +170,3 @@ def _branches(
         "nodes_truenodeids": np.where(leaf, 0, left).tolist(),
         "nodes_falsenodeids": np.where(leaf, 0, right).tolist(),
     }
-
-
-def _model(nodes: list[Any], constants: list[Any], *, features: int | None, classes: int) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        nodes,
-        "tinct",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", features or "features"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
-        constants,
-    )
-    versions = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(graph, opset_imports=versions, ir_version=9)
