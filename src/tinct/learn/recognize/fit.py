@@ -173,37 +173,77 @@ def fit_network(
     if isinstance(trained.network, Pretrained):
         _fit_last_layer(trained, trained.network, pixels, labels, classes, fitting)
     else:
-        weights = torch.from_numpy(class_weights(labels, classes))
-        _descend(trained, pixels, labels, weights, fitting, random, min(fewest, fitting.epochs), progress)
+        given = _Given(trained, pixels, labels, torch.from_numpy(class_weights(labels, classes)), fitting, random)
+        _descend(given, min(fewest, fitting.epochs), progress)
     return trained
 
 
-def _descend(
-    trained: Trained,
-    pixels: NDArray[Any],
-    labels: NDArray[np.intp],
-    weights: torch.Tensor,
-    fitting: Fitting,
-    random: np.random.Generator,
-    fewest: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+@dataclass(frozen=True)
+class _Given:
+    """What a network learns from: pictures and their labels, by augmented and mixed batches."""
+
+    trained: Trained
+    pixels: NDArray[Any]
+    labels: NDArray[np.intp]
+    weights: torch.Tensor  # (classes,)
+    fitting: Fitting
+    random: np.random.Generator
+
+    def batches(self) -> Iterator[NDArray[np.intp]]:
+        """Yield shuffled indices in batches of at least two, since batch norm cannot normalise a single picture."""
+        order = self.random.permutation(len(self.pixels))
+        parts = np.array_split(order, max(1, math.ceil(len(order) / self.fitting.batch_size)))
+        yield from parts if len(order) > 1 else [np.repeat(order, 2)]
+
+    def mixed(self, chosen: NDArray[np.intp]) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Return a batch (N, C, H, W) after augmentation and mixup, the indices (N,) mixed in, and the own share."""
+        change = self.fitting.augmentation
+        values = self.trained.channels(augment(self.pixels[chosen], change, self.random))
+        share = float(self.random.beta(change.mixup, change.mixup)) if change.mixup else 1.0
+        other = torch.from_numpy(self.random.permutation(len(chosen)))
+        return share * values + (1 - share) * values[other] if share < 1 else values, other, share
+
+    def loss(self, chosen: NDArray[np.intp]) -> torch.Tensor:
+        """Return the mean weighted cross-entropy of a batch after augmentation and mixup."""
+        values, other, share = self.mixed(chosen)
+        truth = torch.from_numpy(np.asarray(self.labels[chosen], dtype=np.int64))
+        logits = self.trained.network(values)
+        loss = share * self._cross_entropy(logits, truth)
+        if share < 1:
+            loss = loss + (1 - share) * self._cross_entropy(logits, truth[other])
+        return loss
+
+    def _cross_entropy(self, logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        smoothing = self.fitting.smoothing
+        losses = nn.functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
+        return (losses * self.weights[truth]).mean()
+
+    def measure_norms(self, average: nn.Module) -> None:
+        """Measure the batch norm statistics of averaged weights, on pictures after augmentation and mixup."""
+        with norms_measured_anew(average.eval()) as norms:
+            if norms:
+                for chosen in islice(self.batches(), NORMS_MEASURED_ON):
+                    average(self.mixed(chosen)[0])
+
+
+def _descend(given: _Given, fewest: int, progress: Callable[[int, int], None] | None) -> None:
     """Train by gradient descent until all epochs are done or the time is over."""
+    trained, fitting = given.trained, given.fitting
     network = trained.network
     optimizer = make_optimizer(network, fitting)
     average = copy.deepcopy(network) if fitting.average else None
-    steps = max(1, math.ceil(len(labels) / fitting.batch_size))
+    steps = max(1, math.ceil(len(given.labels) / fitting.batch_size))
     seconds = math.inf if fitting.minutes is None else 60 * fitting.minutes
     began = time.monotonic()
     done = 0
     for epoch in range(fitting.epochs):
         network.train()
         losses: list[float] = []
-        for chosen in _batches(len(labels), fitting.batch_size, random):
+        for chosen in given.batches():
             passed = max((epoch * steps + len(losses)) / (fitting.epochs * steps), (time.monotonic() - began) / seconds)
             for group in optimizer.param_groups:
                 group["lr"] = fitting.learning_rate * (_rise_and_fall(passed) if fitting.schedule == "cosine" else 1.0)
-            loss = _loss(trained, pixels[chosen], labels[chosen], weights, fitting, random)
+            loss = given.loss(chosen)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if fitting.clip is not None:
@@ -225,7 +265,7 @@ def _descend(
     if len(trained.losses) < fewest:
         _check_pace((time.monotonic() - began) / len(trained.losses), seconds, fewest)
     if average is not None:
-        _measure_norms(trained, average, pixels, fitting, random)
+        given.measure_norms(average)
     trained.network = (average if average is not None else network).eval()
 
 
@@ -312,13 +352,6 @@ def _rise_and_fall(passed: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (passed - 0.1) / 0.9)))
 
 
-def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Yield shuffled indices in batches of at least two, since batch norm cannot normalise a single picture."""
-    order = random.permutation(count)
-    parts = np.array_split(order, max(1, math.ceil(count / size)))
-    yield from parts if len(order) > 1 else [np.repeat(order, 2)]
-
-
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     with torch.no_grad():
         for slow, fast in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
@@ -326,47 +359,3 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
                 slow.lerp_(fast, 1 - decay)
             else:
                 slow.copy_(fast)
-
-
-def _loss(
-    trained: Trained,
-    pixels: NDArray[Any],
-    labels: NDArray[np.intp],
-    weights: torch.Tensor,
-    fitting: Fitting,
-    random: np.random.Generator,
-) -> torch.Tensor:
-    """Return the mean weighted cross-entropy of a batch after augmentation and mixup."""
-    values, other, share = _mixed(trained, pixels, fitting, random)
-    truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    logits = trained.network(values)
-    loss = share * _cross_entropy(logits, truth, weights, fitting.smoothing)
-    if share < 1:
-        loss = loss + (1 - share) * _cross_entropy(logits, truth[other], weights, fitting.smoothing)
-    return loss
-
-
-def _mixed(
-    trained: Trained, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Return a step's input (N, C, H, W) after augmentation and mixup, the indices (N,) mixed in, and the own share."""
-    mixup = fitting.augmentation.mixup
-    values = trained.channels(augment(pixels, fitting.augmentation, random))
-    share = float(random.beta(mixup, mixup)) if mixup else 1.0
-    other = torch.from_numpy(random.permutation(len(pixels)))
-    return share * values + (1 - share) * values[other] if share < 1 else values, other, share
-
-
-def _measure_norms(
-    trained: Trained, average: nn.Module, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
-) -> None:
-    """Measure the batch norm statistics of averaged weights, on pictures after augmentation and mixup."""
-    with norms_measured_anew(average.eval()) as norms:
-        if norms:
-            for chosen in islice(_batches(len(pixels), fitting.batch_size, random), NORMS_MEASURED_ON):
-                average(_mixed(trained, pixels[chosen], fitting, random)[0])
-
-
-def _cross_entropy(logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor, smoothing: float) -> torch.Tensor:
-    losses = nn.functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
-    return (losses * weights[truth]).mean()
