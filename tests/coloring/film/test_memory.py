@@ -39,6 +39,7 @@ def remembered(*shots: list[Levels], memory: str = "scene", answer=None) -> Scen
         is_colored=lambda frame: bool(frame.chroma),
         seconds_at=lambda pts: pts / RATE,
         answer=lambda levels, references: answer(levels),
+        sight=lambda levels: (),
         memory=memory,
     )
     assert result is not None
@@ -104,7 +105,13 @@ def test_nothing_is_remembered_when_it_is_off() -> None:
     frames = film([place("camera")] * 3)
     assert (
         remember(
-            frames, lambda f: f.luma, is_colored=bool, seconds_at=float, answer=lambda levels, _: None, memory="off"
+            frames,
+            lambda f: f.luma,
+            is_colored=bool,
+            seconds_at=float,
+            answer=lambda levels, _: None,
+            sight=lambda levels: (),
+            memory="off",
         )
         is None
     )
@@ -153,6 +160,7 @@ def test_most_key_frames_decide_whether_a_shot_has_colours_and_damaged_ones_are_
             is_colored=lambda frame: frame.chroma is not None,
             seconds_at=lambda pts: pts / RATE,
             answer=lambda levels, _: None,
+            sight=lambda levels: (),
             memory="shot",
         )
         assert memory is not None

@@ -87,6 +87,7 @@ def remembered(shots: list[list[Levels]], *stills: Still, memory: str = "scene")
         is_colored=lambda frame: False,
         seconds_at=lambda pts: pts / RATE,
         answer=lambda levels, references: np.full((HEIGHT // 4, WIDTH // 4, 4), 0.25, np.float32),
+        sight=lambda levels: (),
         memory=memory,
         stills=stills,
     )

@@ -37,6 +37,7 @@ from tinct.color.motion import (
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import agreement, still_agreement, unit
 from tinct.coloring.film.shots import Levels
+from tinct.coloring.film.things import Features, one_color_each
 
 # What stands still is compared at this many times the size of answers, which shows the edges of what moves.
 _FINER = 2
@@ -150,12 +151,14 @@ class KeyAnswer:
         levels: (h, w) uint8 luma.
         values: (k, l, n) the answer.
         carried: (k, l, 3) what it takes from references, if anything.
+        features: the network's inner features, by which things are found in other key frames; none if it has none.
     """
 
     pts: int
     levels: Levels
     values: FloatArray
     carried: FloatArray | None = None
+    features: Features = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -186,7 +189,9 @@ class Agreed:
             if here != there
         }
         self._cameras = {pair: match.camera for pair, match in matches.items()}
-        self._keys = _averaged(own, every, matches)
+        values = one_color_each([key.values for key in every], [key.features for key in every])
+        settled = [replace(key, values=value, features=()) for key, value in zip(every, values, strict=True)]
+        self._keys = _averaged(settled[: len(own)], settled, matches)
 
     def at(self, pts: int, levels: Levels) -> list[tuple[KeyAnswer, FloatArray]]:
         """Return what is known of a frame.

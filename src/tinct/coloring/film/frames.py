@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinct.color.decoding import softmax
 from tinct.color.denoise import denoised
-from tinct.color.resize import resized, small_size
+from tinct.color.resize import resized, shrunk, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import OwnColors
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
@@ -124,6 +124,15 @@ class FrameColorizer:
             return self.answer(seen, references)
         except TinctError:
             return None
+
+    def features_of(self, levels: NDArray[np.uint8]) -> tuple[FloatArray, ...]:
+        """Return the network's inner features of a frame's luma (k, l) uint8, finest first; none if it has none."""
+        session = self._colorizer.session
+        seen = native_luma(shrunk(unit(levels), session.card.working_size), space=self._space)
+        try:
+            return tuple(session.features(seen).values())
+        except TinctError:
+            return ()
 
     def planes(
         self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None, strength: float = 1.0

@@ -25,6 +25,7 @@ from tinct.coloring.film.agreed import Agreed, KeyAnswer
 from tinct.coloring.film.keys import Key, KeyedShot, dimming, find_scenes
 from tinct.coloring.film.references import Carrier, Still, surer
 from tinct.coloring.film.shots import Levels, is_blank, looked_at
+from tinct.coloring.film.things import Features
 from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
@@ -35,6 +36,8 @@ _HELD = 3
 # The weight of taking nothing from references, compared with how far the key frames agree.
 _DOUBT = np.float32(0.05)
 
+# Returns the network's inner features of luma; none if it has none.
+Sight = Callable[[Levels], Features]
 # Runs the network on luma, with the references of these numbers, or with all for None; returns None if it fails.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
@@ -46,11 +49,11 @@ class SceneMemory:
         starts: the pts of each shot's first frame.
     """
 
-    def __init__(self, shots: Sequence[KeyedShot], answer: Answer) -> None:
-        """Take a film's shots, and what runs the network on a key frame's luma."""
+    def __init__(self, shots: Sequence[KeyedShot], answer: Answer, sight: Sight) -> None:
+        """Take a film's shots, and what runs the network on a key frame's luma, for an answer and for its features."""
         self._shots = shots
         self.starts = [shot.pts for shot in shots]
-        self._answer = answer
+        self._answer, self._sight = answer, sight
         self._agreed = lru_cache(_HELD)(self._agreed_in)
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
@@ -144,7 +147,7 @@ class SceneMemory:
         if values is None:
             return None
         carried = None if key.carried is None else resize.resized(key.carried.astype(np.float32), values.shape[:2])
-        return KeyAnswer(key.pts, levels, values, carried)
+        return KeyAnswer(key.pts, levels, values, carried, self._sight(levels))
 
 
 def _middle(shot: KeyedShot) -> Key:
@@ -158,6 +161,7 @@ def remember(
     is_colored: Callable[[Frame], bool],
     seconds_at: Callable[[int], float],
     answer: Answer,
+    sight: Sight,
     memory: str,
     stills: Sequence[Still] = (),
 ) -> SceneMemory | None:
@@ -169,6 +173,7 @@ def remember(
         is_colored: tells whether a frame has colours of its own.
         seconds_at: returns the time of a pts in seconds.
         answer: runs the network on such luma.
+        sight: returns its inner features of such luma.
         memory: `off`, `shot` or `scene`.
         stills: references, which may show frames of the film.
 
@@ -206,7 +211,7 @@ def remember(
     if memory == "scene":
         find_scenes(shots)
     _hand_out(shots, carriers, stills)
-    return SceneMemory(shots, answer) if shots else None
+    return SceneMemory(shots, answer, sight) if shots else None
 
 
 def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: Sequence[Still]) -> None:

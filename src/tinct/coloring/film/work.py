@@ -198,7 +198,7 @@ class Work:
             shots: Sequence[PlacedShot] = place_shots(self.film, self.settings.shots)
         else:
             begin, end, shots = task.segment.read_from, task.segment.read_to, task.placed
-            memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
+            memory = SceneMemory(task.shots, colorizer.answer_to, colorizer.features_of) if task.shots else None
             since = since or before_segment(task, self.film, colorizer, self.smoothing)
         frames = read_frames(
             self.film,
@@ -271,6 +271,7 @@ class Work:
             is_colored=is_colored,
             seconds_at=lambda pts: float(self.film.seconds_at(pts)),
             answer=colorizer.answer_to,
+            sight=colorizer.features_of,
             memory=self._memory,
             stills=colorizer.stills(self.film),
         )

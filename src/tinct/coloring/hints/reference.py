@@ -174,12 +174,12 @@ def consulting(session: Session, references: Sequence[Reference]) -> Callable[[F
     return run
 
 
-def likeness(features: Sequence[FloatArray], reference: Reference) -> FloatArray:
-    """Return how alike each place of a picture, by its features, is to each of a reference: (k x l, m) cosines."""
-    shapes = features[0].shape[:2], reference.features[0].shape[:2]
+def likeness(features: Sequence[FloatArray], others: Sequence[FloatArray]) -> FloatArray:
+    """Return how alike each place of a picture, by its features, is to each of another one: (k x l, m) cosines."""
+    shapes = features[0].shape[:2], others[0].shape[:2]
     parts: tuple[list[FloatArray], list[FloatArray]] = ([], [])
     weights = [_FINEST_WEIGHT] + [_OTHER_WEIGHT] * (len(features) - 1)
-    for own, other, weight in zip(features, reference.features, weights, strict=True):
+    for own, other, weight in zip(features, others, weights, strict=True):
         maps = [
             resized(values, shape).reshape(-1, values.shape[-1])
             for values, shape in zip((own, other), shapes, strict=True)
@@ -215,16 +215,15 @@ def taken(features: Sequence[FloatArray], references: Sequence[Reference]) -> li
 
 def match_with(features: Sequence[FloatArray], reference: Reference) -> Match:
     """Find which places of a reference look like those of a picture, by its features."""
-    cosines = likeness(features, reference)
+    cosines = likeness(features, reference.features)
     best = cosines.argmax(axis=1)
     most = np.take_along_axis(cosines, best[:, None], axis=1)[:, 0]
-    nearness = np.exp(-np.square(_gone_astray(cosines, features[0].shape[:2]) / _RETURN))
     height, width = reference.features[0].shape[:2]
     places = (np.stack([best % width, best // width], axis=-1) + 0.5) / (width, height)
     return Match(
         cosines,
-        _ramp(most, _KIND, _KIND_FULL),
-        _ramp(most, _SAME, _SAME_FULL) * nearness,
+        ramp(most, _KIND, _KIND_FULL),
+        ramp(most, _SAME, _SAME_FULL) * leads_back(cosines, features[0].shape[:2]),
         places.astype(np.float32),
     )
 
@@ -244,17 +243,28 @@ def _with_opinion(logits: FloatArray, features: Sequence[FloatArray], reference:
     return result
 
 
-def _ramp(values: FloatArray, begin: float, full: float) -> FloatArray:
-    ramp: FloatArray = np.clip((values - np.float32(begin)) / np.float32(full - begin), 0, 1)
-    return ramp
+def ramp(values: FloatArray, begin: float, full: float) -> FloatArray:
+    """Return values mapped to 0..1: 0 up to `begin`, 1 from `full`."""
+    mapped: FloatArray = np.clip((values - np.float32(begin)) / np.float32(full - begin), 0, 1)
+    return mapped
 
 
-def _gone_astray(cosines: FloatArray, places: tuple[int, int]) -> FloatArray:
-    """Return how far from each place its best match's own best match is, as a share of the diagonal."""
+def leads_back(cosines: FloatArray, places: tuple[int, int]) -> FloatArray:
+    """Return how surely each place's best match leads back to it: 1 where the match's own best match is the same place.
+
+    Args:
+        cosines: (k x l, m), see `likeness`.
+        places: (k, l).
+
+    Returns:
+        (k x l,) in 0..1.
+    """
     back = cosines.argmax(axis=0)[cosines.argmax(axis=1)]
     rows, columns = np.divmod(np.arange(len(cosines)), places[1])
     rows_back, columns_back = np.divmod(back, places[1])
-    return np.asarray(np.hypot(rows - rows_back, columns - columns_back) / np.hypot(*places), dtype=np.float32)
+    astray = np.hypot(rows - rows_back, columns - columns_back) / np.hypot(*places)
+    sure: FloatArray = np.exp(-np.square(astray / _RETURN)).astype(np.float32)
+    return sure
 
 
 def _at_size(weights: FloatArray, shape: tuple[int, int]) -> FloatArray:
