@@ -11,14 +11,14 @@ from tinct.errors import MissingExtraError
 if TYPE_CHECKING:
     from tinct.learn.doctor.findings import Diagnosis as Diagnosis
     from tinct.learn.doctor.own.callback import DoctorCallback as DoctorCallback
+    from tinct.learn.doctor.own.diagnose import assert_learns as assert_learns
     from tinct.learn.doctor.own.diagnose import diagnose as diagnose
-    from tinct.learn.doctor.own.learns import assert_learns as assert_learns
 
 # Public name -> the module that defines it.
 _HOMES = {
     "Diagnosis": "tinct.learn.doctor.findings",
     "DoctorCallback": "tinct.learn.doctor.own.callback",
-    "assert_learns": "tinct.learn.doctor.own.learns",
+    "assert_learns": "tinct.learn.doctor.own.diagnose",
     "diagnose": "tinct.learn.doctor.own.diagnose",
 }
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tinct.learn.doctor.about_network import _fine
+from tinct.learn.doctor.about_training import _fine
 from tinct.learn.doctor.changes import ChangeFacts, suspects
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
 from tinct.learn.doctor.trials import Trial
@@ -14,7 +14,7 @@ from tinct.learn.recognize.augment import Augmentation
 
 
 def trial(name, right, losses):
-    return Trial(name, tuple(losses), np.arange(100) < right, 0.5, 2, (), False)
+    return Trial(tuple(losses), np.arange(100) < right, 0.5, (), False, name, 2)
 
 
 def examination(asked, *, helps=()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,13 +25,18 @@ from tinct.learn.doctor.probes import (
 from tinct.learn.doctor.trials import steps_for
 
 
-def probe(make, values, truth, clip=None):
+def probe(make, values, truth):
     def optimizer(network, rate):
         return torch.optim.Adam(network.parameters(), lr=rate)
 
-    return Probe(
-        make, lambda network: nn.functional.cross_entropy(network(values), truth), optimizer, math.log(2), clip
-    )
+    def loss(network):
+        return nn.functional.cross_entropy(network(values), truth)
+
+    def right(network):
+        with torch.no_grad():
+            return float((network(values).argmax(dim=1) == truth).float().mean())
+
+    return Probe(make, loss, optimizer, math.log(2), accuracy=right)
 
 
 def line(scale=1.0):
@@ -43,15 +49,15 @@ def line(scale=1.0):
         torch.manual_seed(1)
         return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
 
-    return probe(make, values, truth), values, truth
+    return probe(make, values, truth)
 
 
 def test_the_range_test_finds_where_learning_begins_and_ends():
-    found = range_of_rates(line()[0], steps=60)
+    found = range_of_rates(line(), steps=60)
     assert found.lowest is not None
     assert found.suggested == pytest.approx(found.lowest / 10)
     assert 1e-3 < found.lowest <= 1
-    larger = range_of_rates(line(scale=30)[0], steps=60)
+    larger = range_of_rates(line(scale=30), steps=60)
     assert larger.breaks is not None
     assert larger.lowest < found.lowest
 
@@ -64,17 +70,16 @@ def test_a_loss_that_never_falls_suggests_nothing():
 
 
 def test_a_batch_is_learned_by_heart_or_not():
-    one, values, truth = line()
-
-    def right(network):
-        with torch.no_grad():
-            return float((network(values).argmax(dim=1) == truth).float().mean())
-
-    known = learn_by_heart(one, name="a", rate=0.03, steps=80, accuracy=right, stop=0.05)
+    one = line()
+    known = learn_by_heart(one, name="a", rate=0.03, steps=80)
     assert known.accuracy >= 0.95
+    assert known.known
     assert len(known.losses) < 80
-    assert learn_by_heart(one, name="b", rate=1e-7, steps=5, accuracy=right, stop=0.05).losses[-1] > 0.3
-    assert math.isinf(learn_by_heart(one, name="c", rate=1e30, steps=9, accuracy=right, stop=0.05).losses[-1])
+    assert learn_by_heart(one, name="b", rate=1e-7, steps=5).losses[-1] > 0.3
+    assert math.isinf(learn_by_heart(one, name="c", rate=1e30, steps=9).losses[-1])
+    by_loss = replace(one, by_accuracy=False)
+    assert not learn_by_heart(by_loss, name="d", rate=0.03, steps=1).known
+    assert learn_by_heart(by_loss, name="e", rate=0.03, steps=80).known
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -99,8 +104,7 @@ def test_dead_units_are_counted_however_a_relu_is_written(inplace):
 
 
 def test_gradients_by_layer():
-    one, _, _ = line()
-    rows = gradients(one)
+    rows = gradients(line())
     assert [row.name for row in rows] == ["0", "2"]
     assert all(row.ratio > 0 for row in rows)
 

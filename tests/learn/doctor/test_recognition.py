@@ -14,7 +14,7 @@ from learn.doctor import made_up
 from learn.doctor.made_up import without_hue, write
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, SettingError
-from tinct.learn.doctor import about_settings
+from tinct.learn.doctor import about_training
 from tinct.learn.doctor.changes import ChangeFacts
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import Setup, setup_of
@@ -262,13 +262,13 @@ def test_hue_jitter_is_named_where_too_few_pictures_prove_it():
         asked=None,
         helps=lambda name: None,
     )
-    (finding,) = about_settings._changes(found)
+    (finding,) = about_training._changes(found)
     assert (finding.kind, finding.sure, finding.weight >= 70) == ("augmentation", False, True)
     assert finding.title.startswith("hue jitter")
     found.changes = [ChangeFacts("all", 0.95, 0.725, 0.2)]  # as likely by chance
-    assert list(about_settings._changes(found)) == []
+    assert list(about_training._changes(found)) == []
     found.changes, found.failing = [ChangeFacts("all", 0.95, 0.725, 0.012)], False
-    assert list(about_settings._changes(found)) == []
+    assert list(about_training._changes(found)) == []
 
 
 def test_ten_pictures_are_too_few_to_say_that_nothing_is_learned(tmp_path):

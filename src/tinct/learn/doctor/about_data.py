@@ -10,7 +10,6 @@ from tinct.color.inputs import PICTURE
 from tinct.data.file_losses import FileFacts, names_of
 from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p
 
 # A folder is grey from this share of grey pictures on; in a few, JPEG artefacts or borders have colour.
 ALL_GREY = 0.9
@@ -182,16 +181,15 @@ def _tell(examined: Examination) -> str:
 
 def _labels(examined: Examination) -> Iterator[Finding]:
     test = examined.test
-    learned = examined.asked is not None and chance_p(examined.asked.right, examined.chance) < SIGNIFICANT
-    if is_grey(examined) or learned:
+    if is_grey(examined) or examined.beats_chance:
         return
-    if test.p > CHANCE:
+    if not examined.telling:
         evidence = [_tell(examined)]
         if examined.asked is not None:
             evidence.append(
                 f"the network is right in {percent(examined.asked.accuracy)}; chance is {percent(examined.chance)}"
             )
-        if any(heart.accuracy >= 0.95 for heart in examined.probed.hearts):
+        if any(heart.known for heart in examined.probed.hearts):
             evidence.append("the network can learn one batch by heart, so the network is not at fault")
         # If pictures are few, or their files have lost something, that is likelier, and comes first.
         lost = examined.files is not None and _collapsed(examined.files)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tinct.data.survey import inspect_data
 from tinct.errors import DataError
 from tinct.learn.doctor.evidence import (
     Evidence,
-    conclude,
+    Measured,
     gradient_findings,
     heart_lines,
     range_line,
@@ -32,7 +32,7 @@ from tinct.learn.doctor.evidence import (
     unit_findings,
 )
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
-from tinct.learn.doctor.probes import ByHeart, Probe, dead_units
+from tinct.learn.doctor.probes import Probe, dead_units, finite, take_step
 from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
@@ -58,18 +58,22 @@ STUCK = 0.98
 ALIKE_RATES = 5.0  # a rate within this factor of the suggested one is as good
 
 
-@dataclass
-class _Examined:
-    probed: Evidence
+@dataclass(kw_only=True)
+class _Examined(Measured):
     steps: int
-    losses: list[float] = field(default_factory=list)  # of the short training
-    reached: float = math.nan  # loss on held-out photographs after it
-    held_out: float = math.nan  # loss of the best single answer on the same photographs
+    losses: list[float]  # of the short training
+    reached: float  # loss on held-out photographs after it
+    held_out: float  # loss of the best single answer on the same photographs
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the short training is no better than a single answer."""
+        return not self.reached < STUCK * self.held_out
 
     @property
     def failing(self) -> bool:
-        """Whether the short training is no better than a single answer, or the batch was not learned by heart."""
-        return not self.reached < STUCK * self.held_out or not _known(self.probed.hearts[0], self.probed.guess)
+        """Whether the short training is stuck, or the batch was not learned by heart."""
+        return self.stuck or not self.probed.hearts[0].known
 
 
 def examine_training(
@@ -97,15 +101,16 @@ def examine_training(
     if training.task == "bins":
         bins = learn_bins(replace(training, bins_from=BINS_FROM), source)
     examined = _measure(training, source, bins, steps, progress or (lambda done, total: None))
-    return conclude(
-        examined,
-        (_about_network, _about_rate, _about_learning),
+    rules = (_about_network, _about_rate, _about_learning)
+    findings = in_order(finding for rule in rules for finding in rule(examined))
+    return Diagnosis(
         subject=training.data,
         setup=training.to_json(),
-        verdict=_verdict,
+        verdict=_verdict(examined, findings),
         facts=_facts(examined, source.count),
+        findings=findings,
         measurements=_measurements(examined),
-        began=began,
+        seconds=time.perf_counter() - began,
     )
 
 
@@ -153,7 +158,8 @@ def _measure(
         return network
 
     first = make()
-    task = _task(training, first, bins)
+    plain = replace(training, learning_rate=1.0, weight_decay=0.0, softness=0.0, encoder_rate=1.0)
+    task = ColorizeTask(first, plain, bins=bins, schedule=Schedule(steps=1, decay=0.0))
     crop = max(first.multiple, CROP // first.multiple * first.multiple)
     cropped = Crop(crop, zoom=training.zoom, whole=training.letterbox, lanczos=training.scaling == "lanczos")
     stream = PhotoStream(source, crop=cropped, batch_size=BATCH, seed=training.seed, epoch=0, endless=True)
@@ -163,64 +169,36 @@ def _measure(
     steps, _ = steps_for(first, luma, batch_size=BATCH, most=most)
 
     def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            [weight for weight in network.parameters() if weight.requires_grad], lr=rate, weight_decay=0
-        )
+        trained = [weight for weight in network.parameters() if weight.requires_grad]
+        return torch.optim.AdamW(trained, lr=rate, weight_decay=0)
 
     def loss(network: nn.Module) -> torch.Tensor:
         return _loss(task, network, fixed)
 
-    guess = _guess(task, [fixed])
+    clip = training.clip or None
     done = count(1)
     rate = None if training.learning_rate == "auto" else float(training.learning_rate)
     probed = run_probes(
-        Probe(make, loss, optimizer, guess, training.clip or None),
+        Probe(make, loss, optimizer, _guess(task, [fixed]), enough=KNOWN, clip=clip),
         luma,
         rate=rate,
-        known=lambda heart: _known(heart, guess),
-        stop=KNOWN * guess,
         range_steps=steps,
         heart_steps=steps,
         alike=ALIKE_RATES,
         tick=lambda: progress(next(done), 4),
     )
-    examined, used = _Examined(probed, steps), probed.hearts[0].rate
-    _short_training(examined, task, make(), islice(batches, steps), others, used, optimizer, training.clip)
-    progress(4, 4)
-    return examined
-
-
-def _task(training: Training, network: Network, bins: ColorBins | None) -> ColorizeTask:
-    plain = replace(training, learning_rate=1.0, weight_decay=0.0, softness=0.0, encoder_rate=1.0)
-    return ColorizeTask(network, plain, bins=bins, schedule=Schedule(steps=1, decay=0.0))
-
-
-def _short_training(
-    examined: _Examined,
-    task: ColorizeTask,
-    network: Network,
-    batches: Any,
-    others: list[Batch],
-    rate: float,
-    optimizer: Callable[[nn.Module, float], torch.optim.Optimizer],
-    clip: float,
-) -> None:
-    """Train on new squares for some steps, and measure on those of `others`."""
-    moves = optimizer(network, rate)
+    # A short training on new squares, measured on those of `others`.
+    network = make()
+    moves = optimizer(network, probed.hearts[0].rate)
     network.train()
-    for batch in batches:
-        loss = _loss(task, network, batch)
-        moves.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if clip:
-            nn.utils.clip_grad_norm_(network.parameters(), clip)
-        moves.step()
-        examined.losses.append(float(loss.detach()))
+    new = islice(batches, steps)
+    losses = [take_step(network, _loss(task, network, batch), moves, clip=clip) for batch in new]
     network.eval()
     with torch.no_grad():
-        examined.reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
-    examined.held_out = _guess(task, others)
-    examined.probed.after = dead_units(network, split_rgb(unit_rgb(others[0]["rgb"]), task.space)[0])
+        reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
+    probed.after = dead_units(network, split_rgb(unit_rgb(others[0]["rgb"]), task.space)[0])
+    progress(4, 4)
+    return _Examined(probed=probed, steps=steps, losses=losses, reached=reached, held_out=_guess(task, others))
 
 
 def _truth(task: ColorizeTask, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -257,32 +235,28 @@ def _guess(task: ColorizeTask, batches: list[Batch]) -> float:
     return float(-(weighted * torch.log(shares.clamp(min=1e-12))).sum())
 
 
-def _known(heart: ByHeart, guess: float) -> bool:
-    return bool(heart.losses) and heart.losses[-1] < KNOWN * guess
-
-
 def _heart_lines(examined: Evidence) -> list[str]:
     return [f"{line}; the best single answer has {examined.guess:.3g}" for line in heart_lines(examined.hearts)]
 
 
 def _about_network(examined: _Examined) -> Iterator[Finding]:
     remedy = "lower the rate, or use a network with batch norm (--network tinct)"
-    yield from unit_findings(examined.probed, failing=examined.failing, learns=False, remedy=remedy)
-    yield from gradient_findings(examined.probed, failing=examined.failing)
+    yield from unit_findings(examined, remedy=remedy)
+    yield from gradient_findings(examined)
 
 
 def _about_learning(examined: _Examined) -> Iterator[Finding]:
-    hearts, guess = examined.probed.hearts, examined.probed.guess
-    if not _known(hearts[0], guess):
-        rescued = len(hearts) > 1 and _known(hearts[1], guess)
+    hearts = examined.probed.hearts
+    if not hearts[0].known:
+        rescued = hearts[-1].known
         yield Finding(
             "no-overfit", 50 if rescued else 65, "as asked for, it cannot even learn one batch by heart",
             _heart_lines(examined.probed),
-            f"use a rate of {hearts[1].rate:.1g}: there it can" if rescued else
+            f"use a rate of {hearts[-1].rate:.1g}: there it can" if rescued else
             "use a larger network; if that fails too, look at the photographs with tinct data",
             sure=examined.steps >= STEPS,
         )  # fmt: skip
-    if not examined.reached < STUCK * examined.held_out:
+    if examined.stuck:
         yield Finding(
             "stuck", 45, "it is no better than a single answer for all pixels",
             [f"loss on held-out photographs {examined.reached:.4g} after {len(examined.losses)} steps; the best single "
@@ -298,7 +272,7 @@ def _about_rate(examined: _Examined) -> Iterator[Finding]:
     if probed.rate is None or other is None:
         return
     beyond = breaks is not None and probed.rate >= breaks
-    rescued = len(probed.hearts) > 1 and _known(probed.hearts[1], probed.guess)
+    rescued = len(probed.hearts) > 1 and probed.hearts[1].known
     broken = not all(map(math.isfinite, (*examined.losses, examined.reached)))
     if not (rescued or broken or (beyond and examined.failing)):
         return
@@ -339,7 +313,7 @@ def _measurements(examined: _Examined) -> dict[str, Any]:
         "guess": examined.probed.guess,
         "steps": examined.steps,
         **examined.probed.to_json(),
-        "losses": [loss if math.isfinite(loss) else None for loss in examined.losses],
+        "losses": finite(examined.losses),
         "reached": examined.reached if math.isfinite(examined.reached) else None,
         "one_answer": examined.held_out,
     }

@@ -1,17 +1,28 @@
-"""The engine of all examinations: probes give evidence, rules turn it into findings, and these make a diagnosis."""
+"""What is common to all examinations: what probes and short trainings measure, and findings that follow from it."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
-from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
+from tinct.learn.doctor.findings import Finding, percent
+from tinct.learn.doctor.plain import (
+    CHANCE,
+    MARGIN,
+    SIGNIFICANT,
+    LabelTest,
+    chance_p,
+    clearly_better,
+    interval,
+    paired_p,
+    with_interval,
+)
 from tinct.learn.doctor.probes import (
     CRIPPLED,
     DEAD,
@@ -19,6 +30,7 @@ from tinct.learn.doctor.probes import (
     LayerFacts,
     Probe,
     RateRange,
+    Seen,
     UnitFacts,
     born_dead,
     dead_units,
@@ -30,9 +42,16 @@ from tinct.learn.doctor.probes import (
 )
 
 USUAL_RATE = 1e-3  # the learning rate that suits Adam on standardised input most often
-
-Examined = TypeVar("Examined")
-Rule = Callable[[Examined], Iterable[Finding]]
+LARGEST_INPUT = 10.0  # inputs are unscaled if their root mean square is above this: initial weights suit one of about 1
+SMALLEST_INPUT = 0.1  # or below this (He et al. 2015)
+# Without classes, a training falls short unless this share of its answers is clearly better than a constant.
+HALF_RIGHT = 0.5
+# A network that overfits has at least this accuracy on training samples.
+OVERFITTED = 0.95
+# Its accuracy on held-out samples is lower by this.
+GAP = 0.2
+# The loss is still falling if it falls by more than this share from one part of a training to the next.
+STILL_FALLING = 0.03
 
 
 @dataclass
@@ -71,11 +90,107 @@ class Evidence:
         """Return plain values; losses that are not finite are None."""
         return {
             "range": asdict(self.range) if self.range else None,
-            "by_heart": [heart_json(heart) for heart in self.hearts],
+            "by_heart": [heart.to_json() for heart in self.hearts],
             "layers": [{**asdict(layer), "ratio": layer.ratio} for layer in self.layers],
             "units_before": [asdict(relu) for relu in self.before],
             "units_after": [asdict(relu) for relu in self.after],
         }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a short training.
+
+    Attributes:
+        losses: of each step, or the mean of each pass.
+        right: (M,) whether the network is right on each held-out sample, in inference mode.
+        learned: share of the training samples on which it is right, in inference mode.
+        units: facts about its ReLUs after the training.
+        broken: whether a loss or an answer is NaN or infinite.
+    """
+
+    losses: tuple[float, ...]
+    right: NDArray[np.bool_]
+    learned: float
+    units: tuple[UnitFacts, ...]
+    broken: bool
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the held-out samples on which the network is right."""
+        return float(self.right.mean())
+
+    @property
+    def overfits(self) -> bool:
+        """Whether it is right on nearly all training samples, and on far fewer held-out ones."""
+        return self.learned >= OVERFITTED and self.learned - self.accuracy >= GAP
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "accuracy": self.accuracy,
+            "interval": list(interval(self.right)),
+            "learned": self.learned,
+            "broken": self.broken,
+        }
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """What every examination measures.
+
+    Attributes:
+        truth: (M,) classes of the held-out samples; None if there are no classes.
+        test: whether plain statistics tell the classes apart; None if that cannot be tested.
+        reference: (M,) whether plain statistics, fitted to the training samples, are right on each held-out sample.
+        probed: what the probes measured of the network.
+        seen: how much of a picture the network sees at once.
+        asked: the short training as asked for.
+    """
+
+    truth: NDArray[np.intp] | None = None
+    test: LabelTest | None = None
+    reference: NDArray[np.bool_] | None = None
+    probed: Evidence = field(default_factory=Evidence)
+    seen: Seen = field(default_factory=Seen)
+    asked: Outcome | None = None
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of always naming the commonest class of the held-out samples; 0 if there are no classes."""
+        return 0.0 if self.truth is None else float(np.bincount(self.truth).max() / len(self.truth))
+
+    @property
+    def telling(self) -> bool:
+        """Whether plain statistics tell the classes apart; True if that cannot be tested."""
+        return self.test is None or self.test.p <= CHANCE
+
+    def falls_short(self, outcome: Outcome) -> bool:
+        """Return whether a training is no better than guessing, or clearly worse than plain statistics."""
+        if outcome.broken:
+            return True
+        if self.truth is None:
+            return outcome.accuracy < HALF_RIGHT
+        if chance_p(outcome.right, self.chance) > CHANCE:
+            return True
+        return self.reference is not None and clearly_better(self.reference, outcome.right)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the training as asked for falls short."""
+        return self.asked is not None and self.falls_short(self.asked)
+
+    @property
+    def beats_chance(self) -> bool:
+        """Whether the training as asked for learns something, little as it may be."""
+        if self.asked is None or self.truth is None:
+            return False
+        return chance_p(self.asked.right, self.chance) < SIGNIFICANT
+
+    def gain(self, outcome: Outcome, how: str) -> str:
+        """Return the accuracy after a change, and before it, in one line."""
+        before = f" instead of {percent(self.asked.accuracy)}" if self.asked else ""
+        return f"the same training {how}: right in {with_interval(outcome.right)}{before}"
 
 
 def run_probes(
@@ -83,11 +198,8 @@ def run_probes(
     values: torch.Tensor,
     *,
     rate: float | None,
-    known: Callable[[ByHeart], bool],
-    stop: float,
     range_steps: int,
     heart_steps: int,
-    accuracy: Callable[[nn.Module], float] = lambda network: math.nan,
     alike: float = 3.0,
     tick: Callable[[], None] = lambda: None,
 ) -> Evidence:
@@ -97,11 +209,8 @@ def run_probes(
         probe: the training, reduced to one batch.
         values: (N, ...) some dozen inputs, as the network takes them.
         rate: the learning rate asked for; None: use the suggested one.
-        known: tells whether an attempt has learned its batch by heart.
-        stop: learning by heart ends when the loss is below this.
         range_steps: of the range test of rates.
         heart_steps: of learning by heart, at most.
-        accuracy: share of the batch on which a network is right; NaN if there is no right or wrong.
         alike: a rate within this factor of the suggested one is as good.
         tick: called after ReLUs and gradients, after the range test, and after learning by heart.
 
@@ -112,88 +221,58 @@ def run_probes(
     tick()
     evidence.range = range_of_rates(probe, steps=range_steps)
     tick()
-
-    def attempt(name: str, rate: float) -> None:
-        heart = learn_by_heart(probe, name=name, rate=rate, steps=heart_steps, accuracy=accuracy, stop=stop)
-        evidence.hearts.append(heart)
-
-    attempt("as asked" if rate else "at the suggested rate", rate or evidence.range.suggested or USUAL_RATE)
-    if not known(evidence.hearts[0]) and evidence.better_rate is not None:
-        attempt("at another rate", evidence.better_rate)
+    name, first = ("as asked", rate) if rate else ("at the suggested rate", evidence.range.suggested or USUAL_RATE)
+    evidence.hearts.append(learn_by_heart(probe, name=name, rate=first, steps=heart_steps))
+    other = evidence.better_rate
+    if not evidence.hearts[0].known and other is not None:
+        evidence.hearts.append(learn_by_heart(probe, name="at another rate", rate=other, steps=heart_steps))
     tick()
     return evidence
 
 
-def conclude(
-    examined: Examined,
-    rules: Iterable[Rule[Examined]],
-    *,
-    subject: str,
-    setup: dict[str, Any],
-    verdict: Callable[[Examined, list[Finding]], str],
-    facts: list[str],
-    measurements: dict[str, Any],
-    began: float,
-) -> Diagnosis:
-    """Apply the rules to what was measured, and return the diagnosis.
-
-    Args:
-        examined: what was measured.
-        rules: each returns the findings of one kind.
-        subject: what was examined.
-        setup: the training in question, as plain values.
-        verdict: returns the result in one sentence, from what was measured and the sorted findings.
-        facts: what was measured, whether good or bad.
-        measurements: the same as plain values.
-        began: `time.perf_counter()` at the start.
-    """
-    findings = in_order([finding for rule in rules for finding in rule(examined)])
-    seconds = time.perf_counter() - began
-    return Diagnosis(subject, setup, verdict(examined, findings), facts, findings, measurements, seconds)
-
-
-def unit_findings(evidence: Evidence, *, failing: bool, learns: bool, remedy: str) -> Iterator[Finding]:
-    """Judge the ReLUs before and after a training; `learns`: a failing training learns something."""
-    born = born_dead(evidence.before)
-    if born:
+def unit_findings(examined: Measured, *, remedy: str) -> Iterator[Finding]:
+    """Judge the ReLUs before and after a training; `remedy` is for those that die in a failing one."""
+    before, after = examined.probed.before, examined.probed.after
+    if born := born_dead(before):
         yield Finding(
             "dead-network",
             95,
             f"the network is dead before the first step: {born[0].name} outputs 0 for every input",
-            [f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0" for relu in evidence.before],
+            [f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0" for relu in before],
             "check the initial weights and biases (He et al. 2015), and the scale of the input",
         )
         return
-    worst = max(evidence.after, key=lambda relu: relu.dead, default=None)
-    if worst is None or worst.dead < CRIPPLED or not failing:
+    worst = max(after, key=lambda relu: relu.dead, default=None)
+    # If there is nothing to be learned, units die because nothing uses them.
+    if worst is None or worst.dead < CRIPPLED or not (examined.failing and examined.telling):
         return
-    before = {relu.name: relu for relu in evidence.before}
-    lines = [
-        f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0 after the training, "
-        f"{percent(before[relu.name].dead)} before it"
-        for relu in evidence.after
-        if relu.name in before
-    ]
+    at_first = {relu.name: relu.dead for relu in before}
     yield Finding(
         "dead-units",
-        70 if worst.dead >= DEAD else 20 if learns else 45,
+        70 if worst.dead >= DEAD else 20 if examined.beats_chance else 45,
         f"training killed {percent(worst.dead)} of {worst.name}: a unit that is 0 for every input learns no more",
-        lines,
+        [
+            f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0 after the training, "
+            f"{percent(at_first[relu.name])} before it"
+            for relu in after
+            if relu.name in at_first
+        ],
         remedy,
     )
 
 
-def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]:
+def gradient_findings(examined: Measured) -> Iterator[Finding]:
     """Judge the gradients of a failing training; those of a dead network show nothing."""
-    if not failing or born_dead(evidence.before):
+    layers = examined.probed.layers
+    if not examined.failing or born_dead(examined.probed.before):
         return
-    ratios = [layer.ratio for layer in evidence.layers]
+    ratios = [layer.ratio for layer in layers]
     lines = [
         f"{layer.name}: norm of the gradient {layer.gradient:.2g}, of the weights {layer.weights:.2g}; "
         f"ratio {layer.ratio:.2g}"
-        for layer in evidence.layers
+        for layer in layers
     ]
-    if explode(evidence.layers):
+    if explode(layers):
         highest = max((ratio for ratio in ratios if not math.isnan(ratio)), default=math.nan)
         yield Finding(
             "exploding-gradients",
@@ -202,14 +281,40 @@ def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]
             lines,
             "standardise the input; clip gradients; add batch norm between layers",
         )
-    elif vanish(evidence.layers):
+    elif vanish(layers):
         yield Finding(
             "vanishing-gradients",
             80,
-            f"gradients vanish on the way back: relative to its weights, that of {evidence.layers[0].name} is "
+            f"gradients vanish on the way back: relative to its weights, that of {layers[0].name} is "
             f"{ratios[0] / max(*ratios, 1e-30):.1g} times that of the layer that learns most",
             lines,
             "use ReLU instead of sigmoid or tanh, batch norm, or fewer layers",
+        )
+
+
+def sight_findings(examined: Measured) -> Iterator[Finding]:
+    """Judge whether the receptive field of a failing network is too small."""
+    test, seen = examined.test, examined.seen
+    if not examined.failing or test is None or seen.joined or not seen.pixels:
+        return
+    within = [index for index, extent in enumerate(test.extents) if 0 < extent <= seen.pixels]
+    beyond = [index for index in range(len(test.extents)) if index not in within]
+    if not within or not beyond:
+        return
+    near = max(within, key=lambda index: test.accuracies[index])
+    far = max(beyond, key=lambda index: test.accuracies[index])
+    p = paired_p(test.right[test.names[far]], test.right[test.names[near]])
+    if p < SIGNIFICANT and test.accuracies[far] - test.accuracies[near] >= MARGIN:
+        yield Finding(
+            "receptive-field",
+            60,
+            f"the network sees {seen.pixels} pixels at once, but what tells the classes apart is larger",
+            [
+                f"{test.names[near]}: {percent(test.accuracies[near])}; {test.names[far]}: "
+                f"{percent(test.accuracies[far])} (p = {p:.2g})"
+            ],
+            "use more layers, strides or larger kernels, or a smaller --size",
+            sure=False,
         )
 
 
@@ -217,10 +322,9 @@ def heart_lines(hearts: Iterable[ByHeart]) -> list[str]:
     """Return a line for each attempt to learn a batch by heart."""
     return [
         f"one batch by heart, {heart.name} (rate {heart.rate:.1g}): "
-        + ("" if math.isnan(heart.accuracy) else f"{percent(heart.accuracy)} right after ")
+        + ("" if heart.accuracy is None else f"{percent(heart.accuracy)} right after ")
         + f"{len(heart.losses)} steps, loss from {heart.losses[0]:.3g} to {heart.losses[-1]:.3g}"
         for heart in hearts
-        if heart.losses
     ]
 
 
@@ -230,9 +334,3 @@ def range_line(rates: RateRange) -> str:
         return "the loss on one batch did not fall at any rate"
     end = f", and learning breaks at {rates.breaks:.2g}" if rates.breaks is not None else ""
     return f"the loss is lowest at a rate of {rates.lowest:.2g}{end}; {rates.suggested:.1g} is suggested"
-
-
-def heart_json(heart: ByHeart) -> dict[str, Any]:
-    """Return plain values; losses that are not finite are None."""
-    losses = [loss if math.isfinite(loss) else None for loss in heart.losses]
-    return {**asdict(heart), "losses": losses, "accuracy": None if math.isnan(heart.accuracy) else heart.accuracy}

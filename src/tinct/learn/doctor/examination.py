@@ -1,22 +1,34 @@
-"""Everything that is measured of labelled pictures and of a recogniser's training on them."""
+"""Everything that is measured of labelled pictures and of a recogniser's training on them, and its experiments."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
 from tinct.data.file_losses import FileFacts
 from tinct.data.labelled import Loaded
-from tinct.learn.doctor.changes import ChangeFacts, Split
-from tinct.learn.doctor.evidence import Evidence, heart_json
-from tinct.learn.doctor.plain import CHANCE, CurvePoint, LabelTest, chance_p, channel_moments, clearly_better
-from tinct.learn.doctor.probes import ByHeart, Seen
-from tinct.learn.doctor.trials import Setup, Trial
+from tinct.errors import SettingError
+from tinct.learn.doctor.changes import NOTHING, ChangeFacts, Split, suspects
+from tinct.learn.doctor.evidence import USUAL_RATE, Measured, run_probes
+from tinct.learn.doctor.plain import CurvePoint, LabelTest, channel_moments, clearly_better
+from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
+from tinct.learn.doctor.trials import PROBED, Bench, Setup, Trial, steps_for
+from tinct.learn.recognize.fit import Fitting
+
+RANGE_STEPS = 60  # of the range test; costly networks get fewer
+HEART_STEPS = 80  # of learning one batch by heart; costly networks get fewer
+FEWEST = 20  # but at least this many of each
+
+# Four times the default width of each network that has one.
+WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.0, "color_first": 128}
+STACKED = "lab+hsv"
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,8 @@ class ChannelFacts:
         return self.signal / max(self.size, 1e-9)
 
 
-@dataclass
-class Examination:
+@dataclass(kw_only=True)
+class Examination(Measured):
     """Everything that was measured.
 
     Attributes:
@@ -61,23 +73,21 @@ class Examination:
         grey: (N,) which pictures are grey.
         files: what the files have lost; None for arrays.
         split: pictures that the short trainings use.
-        test: whether plain statistics tell the classes apart.
-        spaces: the same with only the channels' means and deviations in each colour space; None for arrays.
+        spaces: `test` with only the channels' means and deviations in each colour space; None for arrays.
         curve: accuracy with more and more pictures.
-        reference: whether plain statistics, fitted to the training pictures, are right on each picture to measure on.
         changes: what augmentation costs.
         channels: the channels that the network gets, in the colour space asked for.
         others: the same, unscaled, in every colour space.
         most: steps of each short training, as asked for.
         steps: steps of each short training; fewer if the network is costly.
         operations: that one picture costs, forward and backward.
-        probed: what the probes measured of the network.
-        seen: how much of a picture the network sees at once.
         wider: a wider network's attempt to learn the batch by heart, if the network itself cannot.
-        asked: the short training as asked for.
         trials: short trainings with something changed, and their settings.
     """
 
+    test: LabelTest
+    reference: NDArray[np.bool_]
+    asked: Trial | None = None
     loaded: Loaded
     setup: Setup
     counts: dict[str, int]
@@ -88,20 +98,15 @@ class Examination:
     grey: NDArray[np.bool_]
     files: FileFacts | None
     split: Split
-    test: LabelTest
     spaces: LabelTest | None
     curve: tuple[CurvePoint, ...]
-    reference: NDArray[np.bool_]
     changes: list[ChangeFacts]
     channels: list[ChannelFacts] = field(default_factory=list)
     others: list[ChannelFacts] = field(default_factory=list)
     most: int = 0
     steps: int = 0
     operations: float = 0.0
-    probed: Evidence = field(default_factory=Evidence)
-    seen: Seen = field(default_factory=Seen)
     wider: ByHeart | None = None
-    asked: Trial | None = None
     trials: list[tuple[Trial, Setup]] = field(default_factory=list)
 
     @property
@@ -109,32 +114,38 @@ class Examination:
         """Number of classes."""
         return len(self.loaded.labelled.classes)
 
-    @property
-    def chance(self) -> float:
-        """Accuracy of always naming the commonest class, on the pictures to measure on."""
-        truth = self.loaded.labelled.labels[self.split.val]
-        return float(np.bincount(truth).max() / len(truth))
-
-    @property
-    def telling(self) -> bool:
-        """Whether plain statistics tell the classes apart."""
-        return self.test.p <= CHANCE
-
-    def falls_short(self, trial: Trial) -> bool:
-        """Return whether a short training is clearly worse than plain statistics, or no better than chance."""
-        return clearly_better(self.reference, trial.right) or chance_p(trial.right, self.chance) > CHANCE
-
-    @property
-    def failing(self) -> bool:
-        """Whether the training as asked for falls short."""
-        return self.asked is not None and self.falls_short(self.asked)
-
     def helps(self, name: str) -> Trial | None:
         """Return the trial of this name, if it did clearly better than the training as asked for."""
         for trial, _ in self.trials:
             if trial.name == name and self.asked is not None:
                 return trial if clearly_better(trial.right, self.asked.right) else None
         return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all numbers as plain values."""
+        probed = self.probed.to_json()
+        return {
+            "classes": self.counts,
+            "looked_at": {"train": len(self.split.train), "val": len(self.split.val)},
+            "chance": self.chance,
+            "rate": self.setup.fitting.learning_rate if self.setup.learns_by_steps else None,
+            "grey": float(self.grey.mean()),
+            "copies": self.copies,
+            "leaks": self.leaks,
+            "files": asdict(self.files) if self.files else None,
+            "labels": self.test.to_json(),
+            "spaces": self.spaces.to_json() if self.spaces else None,
+            "curve": [asdict(point) for point in self.curve],
+            "reference": float(self.reference.mean()),
+            "changes": [asdict(change) for change in self.changes],
+            "channels": [{**asdict(channel), "ratio": channel.ratio} for channel in self.channels],
+            "other_channels": [{**asdict(channel), "ratio": channel.ratio} for channel in self.others],
+            "steps": self.steps,
+            **probed,
+            "by_heart": [*probed["by_heart"], *([self.wider.to_json()] if self.wider else [])],
+            "sees": self.seen.pixels,
+            "trials": [trial.to_json() for trial in (self.asked, *(other for other, _ in self.trials)) if trial],
+        }
 
 
 def channels_as_seen(examined: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
@@ -163,28 +174,99 @@ def _moments(examined: Examination, space: str) -> list[ChannelFacts]:
     return [ChannelFacts(*row) for row in zip(names, middle.tolist(), spread.tolist(), signal.tolist(), strict=True)]
 
 
-def measurements(examined: Examination) -> dict[str, Any]:
-    """Return all numbers as plain values."""
-    probed = examined.probed.to_json()
-    return {
-        "classes": examined.counts,
-        "looked_at": {"train": len(examined.split.train), "val": len(examined.split.val)},
-        "chance": examined.chance,
-        "rate": examined.setup.fitting.learning_rate if examined.setup.learns_by_steps else None,
-        "grey": float(examined.grey.mean()),
-        "copies": examined.copies,
-        "leaks": examined.leaks,
-        "files": asdict(examined.files) if examined.files else None,
-        "labels": examined.test.to_json(),
-        "spaces": examined.spaces.to_json() if examined.spaces else None,
-        "curve": [asdict(point) for point in examined.curve],
-        "reference": float(examined.reference.mean()),
-        "changes": [asdict(change) for change in examined.changes],
-        "channels": [{**asdict(channel), "ratio": channel.ratio} for channel in examined.channels],
-        "other_channels": [{**asdict(channel), "ratio": channel.ratio} for channel in examined.others],
-        "steps": examined.steps,
-        **probed,
-        "by_heart": [*probed["by_heart"], *([heart_json(examined.wider)] if examined.wider else [])],
-        "sees": examined.seen.pixels,
-        "trials": [trial.to_json() for trial in (examined.asked, *(other for other, _ in examined.trials)) if trial],
-    }
+def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -> None:
+    """Run everything that needs the network, and add the results to the examination.
+
+    Args:
+        examined: what was measured of the data.
+        steps: of each short training, at most.
+        tick: called after each experiment.
+    """
+    setup, labels = examined.setup, examined.loaded.labelled.labels
+    examined.most = steps
+    bench = Bench(examined.loaded.pixels, labels, examined.classes, examined.split, steps)
+    if setup.learns_by_steps:
+        trained = bench.begin(setup)
+        values = trained.channels(bench.train[:PROBED])
+        size = setup.fitting.batch_size
+        examined.steps, examined.operations = steps_for(trained.network, values, batch_size=size, most=steps)
+        bench = replace(bench, steps=examined.steps)
+        examined.channels = channels_as_seen(examined, trained.mean, trained.std)
+        examined.others = channels_of_spaces(examined)
+        examined.seen = receptive_field(trained.network, values[:8])
+        tick()
+        _probe(examined, bench, values, share=examined.steps / steps)
+        tick()
+    examined.asked = bench.run("as asked", setup)
+    examined.probed.after = examined.asked.units
+    tick()
+    if setup.learns_by_steps and examined.failing and examined.telling:
+        _vary(examined, bench, tick)
+
+
+def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
+    """Run the range test, and learn one batch by heart: as asked for and, if that fails, with changes."""
+    setup = examined.setup
+    turns = max(FEWEST, round(HEART_STEPS * share))
+    rate = setup.fitting.learning_rate
+    range_steps = max(FEWEST, round(RANGE_STEPS * share))
+    examined.probed = run_probes(bench.probe(setup), values, rate=rate, range_steps=range_steps, heart_steps=turns)
+    hearts = examined.probed.hearts
+    if not hearts[-1].known and not setup.fitting.standardize:
+        sound = bench.probe(_fitted(setup, standardize=True))
+        hearts.append(learn_by_heart(sound, name="standardised, at a usual rate", rate=USUAL_RATE, steps=turns))
+    if not any(heart.known for heart in hearts) and setup.network in WIDER:
+        width = WIDER[setup.network]
+        try:
+            wider = bench.probe(replace(setup, options={**setup.options, "width": width}))
+        except SettingError:  # the width does not go with the other options
+            return
+        name = f"with a width of {width:g}"
+        examined.wider = learn_by_heart(wider, name=name, rate=min(rate, USUAL_RATE), steps=turns)
+
+
+def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None:
+    """Train again with one setting changed at a time; if none learns, with all changed, then with another network."""
+    setup = examined.setup
+    changes = _changes(examined)
+
+    def run(name: str, changed: Setup) -> None:
+        examined.trials.append((bench.run(name, changed), changed))
+        tick()
+
+    for name, change in changes.items():
+        run(name, change(setup))
+    if any(not examined.falls_short(trial) for trial, _ in examined.trials):
+        return
+    sound = setup
+    for change in changes.values():
+        sound = change(sound)
+    if not setup.fitting.standardize:  # the rate that suits unscaled input may not suit standardised input
+        sound = _fitted(sound, learning_rate=USUAL_RATE)
+    if len(changes) > 1:
+        run("all of these", sound)
+    if not examined.trials or examined.falls_short(examined.trials[-1][0]):
+        name = "color_first" if setup.network != "color_first" else "small_cnn"
+        run("another network", Setup(name, {}, STACKED if setup.color_space else "", Fitting(seed=setup.fitting.seed)))
+
+
+def _changes(examined: Examination) -> dict[str, Callable[[Setup], Setup]]:
+    """Return the changes to try: everything that may be why nothing is learned."""
+    setup = examined.setup
+    fitting = setup.fitting
+    changes: dict[str, Callable[[Setup], Setup]] = {}
+    if guilty := suspects(examined.changes, fitting.augmentation):
+        off = {name: getattr(NOTHING, name) for name in guilty}
+        changes["augmentation"] = lambda one: _fitted(one, augmentation=replace(one.fitting.augmentation, **off))
+    if not fitting.standardize:
+        changes["standardised"] = lambda one: _fitted(one, standardize=True)
+    rate = examined.probed.better_rate
+    if rate is not None:
+        changes["rate"] = lambda one: _fitted(one, learning_rate=rate)
+    if setup.color_space not in ("", STACKED):
+        changes["colour space"] = lambda one: replace(one, color_space=STACKED)
+    return changes
+
+
+def _fitted(setup: Setup, **changes: Any) -> Setup:
+    return replace(setup, fitting=replace(setup.fitting, **changes))

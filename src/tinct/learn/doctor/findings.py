@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,7 +50,7 @@ class Diagnosis:
         return {**vars(self), "findings": findings}
 
 
-def in_order(findings: list[Finding]) -> list[Finding]:
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings, the weightiest first; among equal weights, those that are sure first."""
     return sorted(findings, key=lambda finding: (-finding.weight, not finding.sure))
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import INPUT_SPACES, input_space
 from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.learn.doctor.findings import percent
 from tinct.learn.recognize.heads import LOGISTIC, fit_head, measure_all
 from tinct.runtime.scores import wilson
 
@@ -311,6 +312,12 @@ def named_by_statistics(
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the 95 % interval of the accuracy."""
     return wilson(int(right.sum()), len(right))
+
+
+def with_interval(right: NDArray[np.bool_]) -> str:
+    """Write the accuracy with its 95 % interval: 90 % (83 % to 94 %)."""
+    low, high = interval(right)
+    return f"{percent(float(right.mean()))} ({percent(low)} to {percent(high)})"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,8 @@ CRIPPLED = 0.5  # a layer with this share of dead units is crippled
 VANISHING = 1e-4
 # From this ratio of gradient to weights on, a step of plain descent at a rate of 1e-2 changes a layer completely.
 EXPLODING = 100.0
-_RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
+KNOWN = 0.95  # a batch is known by heart from this accuracy on
+RELUS = frozenset({torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu})
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Probe:
         loss: returns the loss of a network on one fixed batch.
         optimizer: returns an optimizer for a network and a rate.
         guess: the loss of the best constant answer.
+        enough: share of `guess` below which learning by heart ends.
+        accuracy: share of the batch on which a network is right; None: there is no right or wrong.
+        by_accuracy: a batch is known by heart from an accuracy of `KNOWN` on; if False, from a loss below `enough`.
         clip: norm to which gradients are clipped; None: never.
     """
 
@@ -48,18 +52,23 @@ class Probe:
     loss: Callable[[nn.Module], torch.Tensor]
     optimizer: Callable[[nn.Module, float], torch.optim.Optimizer]
     guess: float
+    enough: float = 0.1
+    accuracy: Callable[[nn.Module], float] | None = None
+    by_accuracy: bool = True
     clip: float | None = None
 
-    def step(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> float:
-        """Take one step, and return the loss before it; infinity if it is not finite."""
-        loss = self.loss(network)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.clip is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), self.clip)
-        optimizer.step()
-        value = float(loss.detach())
-        return value if math.isfinite(value) else math.inf
+
+def take_step(
+    network: nn.Module, loss: torch.Tensor, optimizer: torch.optim.Optimizer, *, clip: float | None = None
+) -> float:
+    """Take a step with a loss of the network, and return that loss; infinity if it is not finite."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if clip is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimizer.step()
+    value = float(loss.detach())
+    return value if math.isfinite(value) else math.inf
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def range_of_rates(probe: Probe, *, steps: int) -> RateRange:
     for rate in rates:
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
-        loss = probe.step(network, optimizer)
+        loss = take_step(network, probe.loss(network), optimizer, clip=probe.clip)
         if not math.isfinite(loss) or loss > 1e6 * max(1.0, losses[0] if losses else 1.0):
             break
         losses.append(loss)
@@ -133,27 +142,39 @@ class ByHeart:
         name: what was tried.
         rate: the learning rate.
         losses: before each step.
-        accuracy: share of the batch that is right in the end, in inference mode; NaN if there is no right or wrong.
+        accuracy: share of the batch that is right in the end, in inference mode; None if there is no right or wrong.
+        known: whether the batch was learned by heart.
     """
 
     name: str
     rate: float
     losses: tuple[float, ...]
-    accuracy: float
+    accuracy: float | None
+    known: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; losses that are not finite are None."""
+        return {"name": self.name, "rate": self.rate, "losses": finite(self.losses), "accuracy": self.accuracy}
 
 
-def learn_by_heart(
-    probe: Probe, *, name: str, rate: float, steps: int, accuracy: Callable[[nn.Module], float], stop: float
-) -> ByHeart:
-    """Take steps on one batch at one rate, until its loss has been below `stop` for three steps."""
+def learn_by_heart(probe: Probe, *, name: str, rate: float, steps: int) -> ByHeart:
+    """Take steps on one batch at one rate, at least one, until three losses in a row are low enough."""
     network = probe.make().train()
     optimizer = probe.optimizer(network, rate)
+    stop = probe.enough * probe.guess
     losses: list[float] = []
     for _ in range(steps):
-        losses.append(probe.step(network, optimizer))
+        losses.append(take_step(network, probe.loss(network), optimizer, clip=probe.clip))
         if not math.isfinite(losses[-1]) or max(losses[-3:]) < stop:
             break
-    return ByHeart(name, rate, tuple(losses), accuracy(network.eval()))
+    accuracy = probe.accuracy(network.eval()) if probe.accuracy else None
+    known = accuracy >= KNOWN if accuracy is not None and probe.by_accuracy else losses[-1] < stop
+    return ByHeart(name, rate, tuple(losses), accuracy, known)
+
+
+def finite(losses: Sequence[float]) -> list[float | None]:
+    """Return losses for JSON: None for those that are not finite."""
+    return [loss if math.isfinite(loss) else None for loss in losses]
 
 
 @dataclass(frozen=True)
@@ -166,44 +187,24 @@ class UnitFacts:
     zeros: float  # share of all outputs that are 0
 
 
-class ReluMode(TorchFunctionMode):
-    """Passes every call of a ReLU to `relu`, in the order of the calls."""
+class _Watch(TorchFunctionMode):
+    """Records the output of every call of some functions."""
 
-    def __init__(self) -> None:
+    def __init__(self, functions: Set[Any]) -> None:
         super().__init__()
-        self._inside = False
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in _RELUS or self._inside:
-            return func(*args, **(kwargs or {}))
-        self._inside = True  # since some of these functions call others of them
-        try:
-            return self.relu(func, args, kwargs or {})
-        finally:
-            self._inside = False
-
-    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Return the result of a call; subclasses change it."""
-        return func(*args, **kwargs)
-
-
-class _Watch(ReluMode):
-    """Records the output of every ReLU."""
-
-    def __init__(self) -> None:
-        super().__init__()
+        self.functions = functions
         self.outputs: list[torch.Tensor] = []
 
-    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Record the result of a call."""
-        result = super().relu(func, args, kwargs)
-        self.outputs.append(result.detach().clone())
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in self.functions:
+            self.outputs.append(result.detach().clone())
         return result
 
 
-def relu_outputs(network: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
-    """Return the output of each ReLU for inputs (N, ...) in inference mode, in the order of the calls."""
-    watch = _Watch()
+def outputs_of(functions: Set[Any], network: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
+    """Return the output of each call of some functions for inputs (N, ...) in inference mode, in their order."""
+    watch = _Watch(functions)
     with torch.no_grad(), watch:
         network.eval()(values)
     return watch.outputs
@@ -220,7 +221,7 @@ def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
         A row for each ReLU, in the order of the calls.
     """
     rows = []
-    outputs = relu_outputs(network, values)
+    outputs = outputs_of(RELUS, network, values)
     for index, output in enumerate(outputs):
         units = output.transpose(0, 1).flatten(1) if output.ndim > 1 else output[None]
         alive = (units > 0).any(dim=1)

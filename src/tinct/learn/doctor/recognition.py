@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -18,26 +19,25 @@ from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, lo
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor.about_data import data_findings
-from tinct.learn.doctor.about_network import network_findings
-from tinct.learn.doctor.about_settings import settings_findings
+from tinct.learn.doctor.about_training import training_findings
 from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
-from tinct.learn.doctor.evidence import conclude, range_line
-from tinct.learn.doctor.examination import Examination, measurements
-from tinct.learn.doctor.experiments import experiment, knows
-from tinct.learn.doctor.findings import Diagnosis, Finding, percent
+from tinct.learn.doctor.evidence import range_line
+from tinct.learn.doctor.examination import Examination, experiment
+from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
 from tinct.learn.doctor.plain import (
     check_labels,
     feature_sets,
     how_it_fails,
-    interval,
     learning_curve,
     named_rightly,
     side_by_side,
     space_sets,
+    with_interval,
 )
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
 
+EXPERIMENTS = 14  # about as many as there are; shown as the whole of the progress
 READ = 3000  # pictures read, at most: faults show in a part of the pictures too
 TRAINED = 200  # pictures of a class that a short training learns from, at most
 MOST_TRAINED = 800  # in all
@@ -72,33 +72,28 @@ def examine(
     setup = setup or Setup()
     if steps < 1:
         raise SettingError(f"experiments need at least 1 step, not {steps}")
-    tick = _Ticks(progress)
+    done = count(1)
+
+    def tick() -> None:
+        if progress:
+            progress(min(next(done), EXPERIMENTS), EXPERIMENTS)
+
     examined = look_at_data(source, setup, tick=tick)
     if examined.setup.network != COLOR_STATISTICS:
         experiment(examined, steps=steps, tick=tick)
-    trained = examined.asked is not None and examined.setup.learns_by_steps
-    return conclude(
-        examined,
-        (data_findings, settings_findings, network_findings) if trained else (data_findings,),
+    findings = list(data_findings(examined))
+    if examined.asked is not None and examined.setup.learns_by_steps:
+        findings += training_findings(examined)
+    findings = in_order(findings)
+    return Diagnosis(
         subject=str(source),
         setup={**examined.setup.to_json(), "size": list(examined.loaded.size)},
-        verdict=_verdict,
+        verdict=_verdict(examined, findings),
         facts=_facts(examined),
-        measurements=measurements(examined),
-        began=began,
+        findings=findings,
+        measurements=examined.to_json(),
+        seconds=time.perf_counter() - began,
     )
-
-
-class _Ticks:
-    total = 14
-
-    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
-        self._progress, self._done = progress, 0
-
-    def __call__(self) -> None:
-        self._done = min(self._done + 1, self.total)
-        if self._progress:
-            self._progress(self._done, self.total)
 
 
 def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) -> Examination:
@@ -129,21 +124,22 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
         changes = try_changes(loaded.pixels, labels, split, change, classes=classes, plain=reference)
     tick()
     return Examination(
-        loaded,
-        setup,
-        counts,
-        groups,
-        twins(loaded.pixels, labels, groups),
-        _leaks(loaded, groups),
-        int((groups != np.arange(len(groups))).sum()),
-        grey_pictures(loaded.pixels) if labelled.kind == PICTURE else np.zeros(len(labels), dtype=bool),
-        look_at_files(labelled) if labelled.kind == PICTURE else None,
-        split,
-        test,
-        spaces,
-        learning_curve(best.values, labels[some], classes=classes),
-        reference,
-        changes,
+        truth=labels[split.val],
+        test=test,
+        reference=reference,
+        loaded=loaded,
+        setup=setup,
+        counts=counts,
+        groups=groups,
+        twins=twins(loaded.pixels, labels, groups),
+        leaks=_leaks(loaded, groups),
+        copies=int((groups != np.arange(len(groups))).sum()),
+        grey=grey_pictures(loaded.pixels) if labelled.kind == PICTURE else np.zeros(len(labels), dtype=bool),
+        files=look_at_files(labelled) if labelled.kind == PICTURE else None,
+        split=split,
+        spaces=spaces,
+        curve=learning_curve(best.values, labels[some], classes=classes),
+        changes=changes,
     )
 
 
@@ -211,9 +207,8 @@ def _verdict(examined: Examination, findings: list[Finding]) -> str:
     if examined.asked is None:
         word = "colour statistics are fitted directly, without a training that could go wrong"
         return f"{word}; {findings[0].title}" if findings else f"{word}; the data are fine"
-    low, high = interval(examined.asked.right)
     steps = f"in a training of {examined.steps} steps" if examined.steps else "in a short training"
-    reached = f"{percent(examined.asked.accuracy)} ({percent(low)} to {percent(high)}) right {steps}"
+    reached = f"{with_interval(examined.asked.right)} right {steps}"
     if not examined.failing:
         plain = f"plain statistics reach {percent(float(examined.reference.mean()))}"
         return f"it learns: {reached}; {plain}"
@@ -238,9 +233,9 @@ def _facts(examined: Examination) -> list[str]:
     if examined.probed.range is not None:
         lines.append(f"rates: {range_line(examined.probed.range)}")
     if examined.asked is not None and examined.setup.learns_by_steps:
-        known = [heart for heart in examined.probed.hearts if knows(heart)]
+        known = next((heart for heart in examined.probed.hearts if heart.known), None)
         if known:
-            lines.append(f"one batch was learned by heart in {len(known[0].losses)} steps ({known[0].name})")
+            lines.append(f"one batch was learned by heart in {len(known.losses)} steps ({known.name})")
         elif examined.failing:
             lines.append("no attempt learned one batch by heart")
         else:

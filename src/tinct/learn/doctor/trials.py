@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,8 +13,8 @@ from torch import nn
 
 from tinct.color.inputs import PICTURE
 from tinct.learn.doctor.changes import NOTHING, Split
-from tinct.learn.doctor.plain import interval
-from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
+from tinct.learn.doctor.evidence import Outcome
+from tinct.learn.doctor.probes import Probe, dead_units, finite
 from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
 
@@ -59,44 +58,20 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """The result of a short training.
+class Trial(Outcome):
+    """The result of a recogniser's short training.
 
     Attributes:
         name: what was changed, or `as asked`.
-        losses: mean loss of each pass.
-        right: whether it is right on each picture to measure on.
-        learned: share of the training pictures on which it is right.
         named: number of different classes that it names.
-        units: facts about its ReLUs after the training.
-        broken: whether the loss or the logits are NaN or infinite.
     """
 
     name: str
-    losses: tuple[float, ...]
-    right: NDArray[np.bool_]
-    learned: float
     named: int
-    units: tuple[UnitFacts, ...]
-    broken: bool
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the pictures to measure on that are right."""
-        return float(self.right.mean())
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a loss that is not finite is None."""
-        low, high = interval(self.right)
-        return {
-            "name": self.name,
-            "losses": [loss if math.isfinite(loss) else None for loss in self.losses],
-            "accuracy": self.accuracy,
-            "interval": [low, high],
-            "learned": self.learned,
-            "named": self.named,
-            "broken": self.broken,
-        }
+        return {"name": self.name, "losses": finite(self.losses), **super().to_json(), "named": self.named}
 
 
 @dataclass(frozen=True)
@@ -148,22 +123,20 @@ class Bench:
         named = logits.argmax(axis=1)
         some = self.train[:PROBED]
         return Trial(
-            name,
             tuple(trained.losses),
             np.asarray(named == self.labels[self.split.val]),
             float((trained.logits(some).argmax(axis=1) == truth[: len(some)]).mean()),
-            len(np.unique(named)),
             tuple(dead_units(trained.network, trained.channels(some))) if setup.learns_by_steps else (),
             not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
+            name,
+            len(np.unique(named)),
         )
 
-    def probe(self, setup: Setup) -> tuple[Probe, Callable[[nn.Module], float]]:
-        """Prepare experiments on one batch, without augmentation and label smoothing.
-
-        Returns:
-            The probe, and a function that measures the share of its batch on which a network is right.
-        """
-        plain = replace(setup, fitting=replace(setup.fitting, augmentation=_still(setup.fitting), smoothing=0.0))
+    def probe(self, setup: Setup) -> Probe:
+        """Prepare experiments on one batch, without augmentation and label smoothing."""
+        # Nothing is changed, except that each picture is standardised if the fitting does that.
+        still = replace(NOTHING, per_image=setup.fitting.augmentation.per_image)
+        plain = replace(setup, fitting=replace(setup.fitting, augmentation=still, smoothing=0.0))
         chosen = self.split.train[batch_of_all(self.labels[self.split.train])]
         first = self.begin(plain)
         values = first.channels(self.pixels[chosen])
@@ -179,9 +152,8 @@ class Bench:
         def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
             return make_optimizer(network, replace(plain.fitting, learning_rate=rate, weight_decay=0.0))
 
-        return Probe(
-            lambda: self.begin(plain).network, loss, optimizer, math.log(self.classes), setup.fitting.clip
-        ), right
+        guess = math.log(self.classes)
+        return Probe(lambda: self.begin(plain).network, loss, optimizer, guess, accuracy=right, clip=setup.fitting.clip)
 
 
 def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -191,11 +163,6 @@ def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:
     while len(chosen) < BATCH and any(by_class):
         chosen += [int(rows.pop(0)) for rows in by_class if rows]
     return np.array(chosen, dtype=np.intp)
-
-
-def _still(fitting: Fitting) -> Any:
-    """Return an augmentation that changes nothing, except that it standardises each picture if the fitting does."""
-    return replace(NOTHING, per_image=fitting.augmentation.per_image)
 
 
 def steps_for(network: nn.Module, values: torch.Tensor, *, batch_size: int, most: int = STEPS) -> tuple[int, float]:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
-from tinct.learn.doctor.evidence import Evidence
 from tinct.learn.doctor.findings import percent
 from tinct.learn.doctor.own.answers import FREE, POSITIVE, THROUGH, UNIT, reaches
-from tinct.learn.doctor.own.case import Case
-from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.own.case import Case, Looked, Suspect
 from tinct.learn.doctor.own.undone import CLAMPS
 from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_rightly
-from tinct.learn.doctor.probes import relu_outputs
+from tinct.learn.doctor.probes import RELUS, outputs_of
 
 # Answers are the same if they differ by less than this share of their standard deviation over the samples.
 SAME = 1e-3
@@ -35,7 +31,7 @@ def _differ(one: torch.Tensor, other: torch.Tensor) -> float:
     return apart if apart > SAME else 0.0
 
 
-def cut_off(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def cut_off(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for parameters that answers depend on, but that get no gradient: `forward` cuts them off."""
     mended = replace(case, undone=replace(case.undone, cuts=True))
     network, named = _with_gradients(case, looked)
@@ -74,7 +70,7 @@ def _reached(weight: nn.Parameter) -> bool:
     return weight.grad is not None and bool(weight.grad.any())
 
 
-def unsteady(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def unsteady(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for answers that differ from call to call, even in inference mode."""
     network = case.make().eval()
     with torch.no_grad():
@@ -89,7 +85,7 @@ def unsteady(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     )  # fmt: skip
 
 
-def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def mixed(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for answers that, in inference mode, depend on which other samples are in the batch."""
     values, network = looked.some.inputs, case.make().eval()
     few = max(1, len(values) // 3)
@@ -109,12 +105,11 @@ def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         [f"the answers to the last {few} samples alone, and in a batch of {len(values)}, differ by up to {apart:.2g} "
          "standard deviations"],
         "look for softmax, norms or means along axis 0, for reshape and view that join samples, and for an RNN or "
-        "attention without batch_first=True",
-        lambda one: one, alone=95,
+        "attention without batch_first=True", alone=95,
     )  # fmt: skip
 
 
-def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def blind(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for classes that differ in the mean level of a channel, and a network whose answers ignore that level."""
     values, held = case.train.inputs, case.held.inputs
     labels, truth = case.reading.labels(case.train.targets), case.reading.labels(case.held.targets)
@@ -138,11 +133,11 @@ def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         [f"from the mean of each channel alone, {percent(float(right.mean()))} are right (chance: {percent(chance)})",
          "adding a number to a channel of a picture does not change the answer"],
         "leave out what standardises each picture separately: instance norm on the input, or x - x.mean() in forward",
-        lambda one: one, failing=89,
+        failing=89,
     )  # fmt: skip
 
 
-def unseen(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def unseen(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for answers that depend on a part of the input only, while the rest tells the classes apart better."""
     values, held = case.train.inputs, case.held.inputs
     labels, truth = (case.reading.labels(sample.targets) for sample in (case.train, case.held))
@@ -163,7 +158,7 @@ def unseen(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         [f"plain statistics of the part that it depends on are right in {percent(float(seen.mean()))}, of the rest in "
          f"{percent(float(rest.mean()))}"],
         "look for indices and slices in forward, such as out[:, 0] of a sequence or a crop of a picture, and for masks",
-        lambda one: one, failing=93,
+        failing=93,
     )  # fmt: skip
 
 
@@ -185,12 +180,11 @@ def _plain(values: torch.Tensor, part: torch.Tensor) -> NDArray[np.float32]:
     return np.asarray(torch.cat([numbers[:, kept], numbers.mean(dim=1, keepdim=True)], dim=1).numpy())
 
 
-def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def rectified(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for answers that cannot be negative because they come out of a ReLU."""
     if looked.answers != POSITIVE:
         return
-    network = case.make()
-    relus = relu_outputs(network, case.feed(looked.some.inputs))
+    relus = outputs_of(RELUS, case.make(), case.feed(looked.some.inputs))
     if not relus or relus[-1].shape != looked.outputs.shape or not torch.equal(relus[-1], looked.outputs):
         return
     yield Suspect(
@@ -202,14 +196,12 @@ def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]
     )  # fmt: skip
 
 
-def clamped(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def clamped(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for answers that come out of a clamp and are often at its bounds, where the gradient is 0."""
-    network, watch = case.make().eval(), _Clamped()
-    with torch.no_grad(), watch:
-        network(case.feed(looked.some.inputs))
-    if not watch.outputs or watch.outputs[-1].shape != looked.outputs.shape:
+    clamps = outputs_of(CLAMPS, case.make(), case.feed(looked.some.inputs))
+    if not clamps or clamps[-1].shape != looked.outputs.shape:
         return
-    answers = watch.outputs[-1]
+    answers = clamps[-1]
     low, high = float(answers.min()), float(answers.max())
     at_bounds = float(((answers == low) | (answers == high)).float().mean())
     if not torch.equal(answers, looked.outputs) or at_bounds < AT_BOUNDS:
@@ -221,17 +213,3 @@ def clamped(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         "leave it out" if free else "use a sigmoid instead, or leave the clamp out and use BCEWithLogitsLoss",
         lambda one: replace(one, undone=replace(one.undone, clamps=True), read=THROUGH[FREE if free else UNIT]),
     )  # fmt: skip
-
-
-class _Clamped(TorchFunctionMode):
-    """Records the output of every clamp."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outputs: list[torch.Tensor] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func in CLAMPS:
-            self.outputs.append(result.detach().clone())
-        return result

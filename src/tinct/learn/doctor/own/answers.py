@@ -12,7 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+Map = Callable[[torch.Tensor], torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+# What a loss raises for outputs or targets that it does not take.
+REFUSED = (RuntimeError, ValueError, IndexError, TypeError)
 # Which answers a network can give, whatever its weights:
 SHARES = "shares"  # rows of probabilities
 LOGARITHMS = "logarithms"  # rows of log-probabilities
@@ -27,7 +30,7 @@ ROWS = "rows"  # one of several classes, with one-hot targets
 NUMBERS = "numbers"  # anything else
 # The last layer's weights are multiplied by this, and by its negative, to see the range of the answers.
 AMPLIFIED = 30.0
-THROUGH: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+THROUGH: dict[str, Map] = {
     FREE: lambda values: values,
     UNIT: torch.sigmoid,
     SHARES: lambda values: torch.softmax(values, dim=1),
@@ -144,7 +147,7 @@ def reaches(loss: Loss, targets: torch.Tensor, outputs: torch.Tensor, through: s
 
     try:
         search.step(value)  # type: ignore[no-untyped-call, unused-ignore]
-    except (RuntimeError, ValueError, IndexError, TypeError):
+    except REFUSED:
         return math.inf
     return -math.inf if lowest < -1e3 else lowest
 
@@ -175,7 +178,7 @@ def _threshold(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> floa
         answer = torch.full_like(outputs, float(value))
         try:
             gap = abs(float(loss(answer, low).mean()) - float(loss(answer, high).mean()))
-        except (RuntimeError, ValueError):  # the loss takes 0..1 only
+        except REFUSED:  # the loss takes 0..1 only
             continue
         gaps.append((gap if math.isfinite(gap) else math.inf, float(value)))
     return min(gaps, default=(0.0, 0.5))[1]

@@ -8,11 +8,10 @@ import torch
 from torch import nn
 
 from tinct.learn.doctor.findings import Finding
-from tinct.learn.doctor.own.sample import Sample
+from tinct.learn.doctor.own.answers import REFUSED, Loss, Map
+from tinct.learn.doctor.own.given import Sample
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-Change = tuple[str, Callable[[torch.Tensor], torch.Tensor]]
-_INPUTS: list[Change] = [
+_INPUTS: list[tuple[str, Map]] = [
     ("inputs.float()", lambda values: values.float()),
     ("inputs.permute(0, 3, 1, 2)", lambda values: values.permute(0, 3, 1, 2)),
     ("inputs.permute(0, 3, 1, 2).float() / 255", lambda values: values.permute(0, 3, 1, 2).float() / 255),
@@ -21,7 +20,7 @@ _INPUTS: list[Change] = [
     ("inputs.repeat(1, 3, 1, 1)", lambda values: values.repeat(1, 3, 1, 1)),
     ("inputs.mean(1, keepdim=True)", lambda values: values.mean(1, keepdim=True)),
 ]
-_TARGETS: list[Change] = [
+_TARGETS: list[tuple[str, Map]] = [
     ("targets.long()", lambda values: values.long()),
     ("targets.float()", lambda values: values.float()),
     ("targets.squeeze(1).long()", lambda values: values.squeeze(1).long()),
@@ -30,7 +29,7 @@ _TARGETS: list[Change] = [
     ("targets - 1", lambda values: values - 1),
     ("one_hot(targets).float()", lambda values: nn.functional.one_hot(values.long()).float()),
 ]
-_ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, NotImplementedError)
+_ERRORS = (*REFUSED, AssertionError, NotImplementedError)
 
 
 def not_numbers(sample: Sample) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tinct.errors import SettingError
 from tinct.learn.doctor.findings import Diagnosis
-from tinct.learn.doctor.own.case import Loss
+from tinct.learn.doctor.own.answers import Loss
 from tinct.learn.doctor.own.diagnose import STEPS, diagnose
 
 # Attributes in which Lightning modules usually keep their loss.

@@ -1,4 +1,7 @@
-"""A user's training as it is, or with something changed in it; only copies of the model are ever run."""
+"""A user's training as it is, or with something changed in it, and what may be wrong with it.
+
+Only copies of the model are ever run.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tinct.errors import SettingError
-from tinct.learn.doctor.evidence import USUAL_RATE
-from tinct.learn.doctor.own.answers import Reading
-from tinct.learn.doctor.own.sample import Sample
+from tinct.learn.doctor.evidence import USUAL_RATE, Outcome
+from tinct.learn.doctor.own.answers import NUMBERS, Loss, Map, Reading
+from tinct.learn.doctor.own.given import Sample
 from tinct.learn.doctor.own.undone import NOTHING, Undone
-from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
+from tinct.learn.doctor.probes import Probe, dead_units, take_step
 
-Map = Callable[[torch.Tensor], torch.Tensor]
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Step = Callable[[nn.Module, torch.optim.Optimizer, tuple[torch.Tensor, torch.Tensor]], Any]
 Optimizer = torch.optim.Optimizer | Callable[[Any], torch.optim.Optimizer] | None
 Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[Any], torch.optim.lr_scheduler.LRScheduler] | None
@@ -34,32 +35,10 @@ def same(values: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The result of a short training.
+class Run(Outcome):
+    """The result of a short training; `learned_in_training` is `learned` in the modes in which it was trained."""
 
-    Attributes:
-        losses: of each step.
-        right: (M,) whether the network is right on each held-out sample, in inference mode.
-        learned: share of the training samples on which it is right, in inference mode.
-        learned_in_training: the same in the modes in which it was trained.
-        units: facts about its ReLUs after the training.
-    """
-
-    losses: tuple[float, ...]
-    right: NDArray[np.bool_]
-    learned: float
     learned_in_training: float
-    units: tuple[UnitFacts, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the held-out samples on which the network is right."""
-        return float(self.right.mean())
-
-    @property
-    def broken(self) -> bool:
-        """Whether a loss is NaN or infinite."""
-        return not all(map(math.isfinite, self.losses))
 
 
 @dataclass(frozen=True)
@@ -190,17 +169,18 @@ class Case:
         """Return the loss on some samples, in the modes of training."""
         return self.loss(self.answer(self.set_modes(network), inputs), targets)
 
-    def probe(self, chosen: NDArray[np.intp], guess: float) -> tuple[Probe, Callable[[nn.Module], float]]:
-        """Return a probe of one batch, and a function that measures the share of the batch that is right."""
+    def probe(self, chosen: NDArray[np.intp]) -> Probe:
+        """Return a probe of one batch of training samples."""
         batch = self.train.part(chosen)
 
-        def right(network: nn.Module) -> float:
+        def accuracy(network: nn.Module) -> float:
             return float(self.right(network, batch).mean())
 
         def loss(network: nn.Module) -> torch.Tensor:
             return self.value(network, batch.inputs, batch.targets)
 
-        return Probe(self.make, loss, self.begin, guess), right
+        guess, by_accuracy = self.reading.guess, self.reading.kind != NUMBERS
+        return Probe(self.make, loss, self.begin, guess, accuracy=accuracy, by_accuracy=by_accuracy)
 
     def right(self, network: nn.Module, sample: Sample) -> NDArray[np.bool_]:
         """Return (N,) whether a network, in its current modes, is right on each sample."""
@@ -211,7 +191,7 @@ class Case:
                 rows.append(self.reading.right(outputs, sample.targets[start : start + AT_ONCE]))
         return np.concatenate(rows)
 
-    def run(self) -> Outcome:
+    def run(self) -> Run:
         """Train for some steps and measure."""
         network = self.make()
         optimizer = self.begin(network)
@@ -229,7 +209,8 @@ class Case:
         right, learned = self.right(network.eval(), self.held), float(self.right(network, some).mean())
         units = tuple(dead_units(network, self.feed(some.inputs[:64])))
         in_training = float(self.right(self.set_modes(network), some).mean())
-        return Outcome(tuple(losses), right, learned, in_training, units)
+        broken = not math.isfinite(losses[-1])  # the first such loss is the last
+        return Run(tuple(losses), right, learned, units, broken, in_training)
 
     def _step(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, targets: torch.Tensor
@@ -250,11 +231,7 @@ class Case:
             with self.undone.running():
                 self.step(self.set_modes(network), optimizer, (self.feed(inputs), targets))
             return None
-        loss = self.value(network, inputs, targets)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        return float(loss.detach())
+        return take_step(network, self.value(network, inputs, targets), optimizer)
 
     def _batches(self) -> Iterator[torch.Tensor]:
         count, done = len(self.train.inputs), 0
@@ -267,6 +244,48 @@ class Case:
                 if done < self.steps:
                     yield order[start : start + size]
                     done += 1
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A possible fault.
+
+    Attributes:
+        kind: of the finding.
+        weight: of the finding, if the mend makes the training work.
+        title: what is wrong.
+        evidence: what raised the suspicion.
+        remedy: what to do.
+        mend: returns the training without the fault; by default the training as it is: there is no mend.
+        alone: weight of the finding if no training proves it; 0: it is not a finding then.
+        failing: the same, if the training as asked for falls short.
+    """
+
+    kind: str
+    weight: int
+    title: str
+    evidence: list[str]
+    remedy: str
+    mend: Callable[[Case], Case] = field(default=lambda case: case, repr=False)
+    alone: int = 0
+    failing: int = 0
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is known before any training.
+
+    Attributes:
+        answers: which answers the network can give; see `kind_of_answers`.
+        outputs: (N, ...) of some samples, before the first step.
+        some: those samples.
+        planned: number of steps that the user plans; None: unknown.
+    """
+
+    answers: str
+    outputs: torch.Tensor
+    some: Sample
+    planned: int | None = None
 
 
 def leaves(output: torch.Tensor) -> list[torch.Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -11,37 +12,27 @@ import torch
 from numpy.typing import NDArray
 
 from tinct.data.duplicates import near_duplicates
-from tinct.learn.doctor.evidence import Evidence
-from tinct.learn.doctor.own.case import Case, Outcome
-from tinct.learn.doctor.own.sample import Sample
-from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.evidence import Measured
+from tinct.learn.doctor.own.answers import kind_of_answers, make_reading
+from tinct.learn.doctor.own.case import Case, Looked, Run, Suspect
+from tinct.learn.doctor.own.given import Sample
 from tinct.learn.doctor.plain import (
-    CHANCE,
-    SIGNIFICANT,
     FeatureSet,
     LabelTest,
-    chance_p,
     check_labels,
+    clearly_better,
     feature_sets,
-    interval,
     named_by_statistics,
-    paired_p,
     side_by_side,
 )
-from tinct.learn.doctor.probes import ByHeart, Seen
+from tinct.learn.doctor.probes import ByHeart
 
-# A training falls short if its accuracy is below that of plain statistics by this, and by more than chance.
-MARGIN = 0.1
-# Without classes, it falls short unless this share of its answers is clearly better than a constant.
-HALF_RIGHT = 0.5
 EDGE = 64  # pixels: plain statistics are computed on pictures no larger than this
 NUMBERS = 2000  # of each input that is not a picture, plain statistics use at most this many
-KNOWN = 0.95  # one batch is known by heart from this accuracy on
-BY_HEART = 0.1  # without classes: below this share of the loss of the best constant answer
 
 
-@dataclass
-class Examined:
+@dataclass(kw_only=True)
+class Examined(Measured):
     """What was measured.
 
     Attributes:
@@ -50,15 +41,9 @@ class Examined:
         looked: what is known before any training.
         given: whether the held-out samples came from a loader of their own.
         labels: (N,) classes of the training samples; None if there are no classes.
-        held: (M,) classes of the held-out samples.
-        test: whether plain statistics tell the classes apart.
-        held_test: the same for the held-out samples, if they came from a loader of their own.
+        held_test: `test` for the held-out samples, if they came from a loader of their own.
         named: (M,) the class that plain statistics name for each held-out sample.
-        reference: (M,) whether they are right.
         groups: (N + M,) near-duplicates among training and held-out samples, as `near_duplicates` returns them.
-        probed: what the probes measured.
-        seen: how much of a picture the network sees.
-        asked: the short training as asked for.
         suspects: possible faults.
         tried: kind of a suspect -> the training with its mend alone.
         together: the training with all mends.
@@ -66,63 +51,29 @@ class Examined:
         plain_heart: a plain network's attempt to learn the batch by heart, if the user's network cannot.
     """
 
+    asked: Run | None = None
     case: Case
     classes: list[str]
     looked: Looked
     given: bool
     labels: NDArray[np.intp] | None
-    held: NDArray[np.intp] | None
-    test: LabelTest | None = None
     held_test: LabelTest | None = None
     named: NDArray[np.intp] | None = None
-    reference: NDArray[np.bool_] | None = None
     groups: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    probed: Evidence = field(default_factory=Evidence)
-    seen: Seen = field(default_factory=Seen)
-    asked: Outcome | None = None
     suspects: list[Suspect] = field(default_factory=list)
-    tried: dict[str, Outcome] = field(default_factory=dict)
-    together: Outcome | None = None
+    tried: dict[str, Run] = field(default_factory=dict)
+    together: Run | None = None
     needed: set[str] = field(default_factory=set)
     plain_heart: ByHeart | None = None
-
-    @property
-    def chance(self) -> float:
-        """Accuracy of always naming the commonest class of the held-out samples; 0 if there are no classes."""
-        return 0.0 if self.held is None else float(np.bincount(self.held).max() / len(self.held))
-
-    @property
-    def telling(self) -> bool:
-        """Whether plain statistics tell the classes apart; True if that cannot be tested."""
-        return self.test is None or self.test.p <= CHANCE
-
-    def falls_short(self, outcome: Outcome) -> bool:
-        """Return whether a training is no better than guessing, or clearly worse than plain statistics."""
-        if outcome.broken:
-            return True
-        if self.held is None:
-            return outcome.accuracy < HALF_RIGHT
-        if chance_p(outcome.right, self.chance) > CHANCE:
-            return True
-        if self.reference is None:
-            return False
-        worse = paired_p(self.reference, outcome.right) < SIGNIFICANT
-        return worse and float(self.reference.mean()) - outcome.accuracy >= MARGIN
-
-    @property
-    def failing(self) -> bool:
-        """Whether the training as asked for falls short."""
-        return self.asked is not None and self.falls_short(self.asked)
-
-    def knows(self, heart: ByHeart) -> bool:
-        """Return whether a batch was learned by heart."""
-        if self.labels is not None:
-            return heart.accuracy >= KNOWN
-        return bool(heart.losses) and heart.losses[-1] < BY_HEART * self.case.reading.guess
 
     def works(self, kind: str) -> bool:
         """Return whether a mend alone makes the training work."""
         return kind in self.tried and not self.falls_short(self.tried[kind])
+
+    def helps(self, kind: str) -> bool:
+        """Return whether a training with a mend alone did clearly better than the one as asked for."""
+        asked, tried = self.asked, self.tried.get(kind)
+        return asked is not None and tried is not None and clearly_better(tried.right, asked.right)
 
     @property
     def explained(self) -> bool:
@@ -142,12 +93,39 @@ class Examined:
             "reference": None if self.reference is None else float(self.reference.mean()),
             "sees": self.seen.pixels,
             **self.probed.to_json(),
-            "trials": [
-                {"name": name, "accuracy": trial.accuracy, "learned": trial.learned,
-                 "interval": list(interval(trial.right)), "broken": trial.broken}
-                for name, trial in trials.items() if trial is not None
-            ],
-        }  # fmt: skip
+            "trials": [{"name": name, **trial.to_json()} for name, trial in trials.items() if trial is not None],
+        }
+
+
+def begin(
+    bare: Case, train: Sample, held: Sample, some: Sample, *, given: bool, classes: int | Sequence[str] | None
+) -> Examined:
+    """Look at some outputs, and find out what kind of task it is.
+
+    Args:
+        bare: the training, whose answers cannot be read yet.
+        train: samples to train on.
+        held: samples to measure on.
+        some: samples to look at.
+        given: whether `held` came from a loader of its own.
+        classes: number of classes, or their names; None: counted from the labels.
+    """
+    network = bare.make()
+    with torch.no_grad():
+        outputs = network.eval()(some.inputs).detach()
+    answers = kind_of_answers(network, some.inputs)
+    reading = make_reading(bare.loss, outputs, some.targets, answers)
+    labels, truth = reading.labels(train.targets), reading.labels(held.targets)
+    count = 0 if labels is None or truth is None else int(max(labels.max(), truth.max())) + 1
+    names = [str(name) for name in (range(classes) if isinstance(classes, int) else classes or range(count))]
+    return Examined(
+        case=replace(bare, train=train, held=held, reading=reading),
+        classes=names + [str(label) for label in range(len(names), count)],
+        looked=Looked(answers, outputs, some),
+        given=given,
+        labels=labels,
+        truth=truth,
+    )
 
 
 def look_at_samples(examined: Examined) -> None:
@@ -165,12 +143,12 @@ def look_at_samples(examined: Examined) -> None:
     if len(alone) < 2 * classes or len(np.unique(examined.labels[alone])) < 2:
         return
     examined.test = check_labels(_rows(sets, alone), examined.labels[alone], classes=classes)
-    if examined.given and examined.held is not None and not examined.telling and len(np.unique(examined.held)) > 1:
-        examined.held_test = check_labels(_rows(sets, np.arange(count, len(values))), examined.held, classes=classes)
-    if examined.held is not None and len(values) > count:
+    if examined.given and examined.truth is not None and not examined.telling and len(np.unique(examined.truth)) > 1:
+        examined.held_test = check_labels(_rows(sets, np.arange(count, len(values))), examined.truth, classes=classes)
+    if examined.truth is not None and len(values) > count:
         joined = side_by_side(sets)
         examined.named = named_by_statistics(joined[:count], examined.labels, joined[count:])
-        examined.reference = examined.named == examined.held
+        examined.reference = examined.named == examined.truth
 
 
 def _rows(sets: list[FeatureSet], chosen: NDArray[np.intp]) -> list[FeatureSet]:

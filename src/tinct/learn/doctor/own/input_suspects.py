@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from tinct.learn.doctor.evidence import Evidence
-from tinct.learn.doctor.own.case import Case
-from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.evidence import LARGEST_INPUT, SMALLEST_INPUT
+from tinct.learn.doctor.own.answers import Map
+from tinct.learn.doctor.own.case import Case, Looked, Suspect
 
-LARGEST_INPUT = 10.0  # inputs are unscaled if their root mean square is above this
-SMALLEST_INPUT = 0.1  # or below this
 # A mean this many standard deviations away from 0 hides small differences.
 OFFSET = 2.0
 # A network was trained on another form of the input if that is this many times nearer to batch norm's statistics.
@@ -31,7 +29,7 @@ def moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return values.mean(dim=dims, keepdim=True), values.std(dim=dims, keepdim=True).clamp(min=1e-6)
 
 
-def scaling(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def scaling(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for inputs far larger or smaller than 1, or with a mean that is large beside their differences."""
     values = case.train.inputs
     if not values.is_floating_point() or values.ndim < 2:
@@ -55,7 +53,7 @@ def scaling(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     )  # fmt: skip
 
 
-def pretrained(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def pretrained(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for an input that the network was not pretrained on, by the running statistics of its first batch norm."""
     first = next((name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)), None)
     values = looked.some.inputs
@@ -65,7 +63,7 @@ def pretrained(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect
     if norm.running_mean is None or not bool(norm.running_mean.abs().max() > 1e-3):  # not trained yet
         return
     middle, scale = (torch.tensor(numbers, device=values.device).view(1, 3, 1, 1) for numbers in IMAGENET)
-    forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    forms: dict[str, Map] = {
         "as it is": lambda given: given,
         "divided by 255": lambda given: given / 255,
         "standardised by ImageNet's statistics": lambda given: (given - middle) / scale,
@@ -98,7 +96,7 @@ def _distance(network: nn.Module, name: str, values: torch.Tensor) -> float:
     return float(off.median() + (spread.flatten() / kept).log().abs().median())
 
 
-def rearranged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def rearranged(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for pictures that were reshaped, not permuted: adjacent rows are more alike when read as (H, W, C)."""
     values = case.train.inputs
     if not case.train.is_picture or values.shape[1] == 1:

@@ -9,13 +9,11 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from tinct.learn.doctor.about_network import sight_findings
-from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_findings
+from tinct.learn.doctor.evidence import STILL_FALLING, gradient_findings, heart_lines, sight_findings, unit_findings
 from tinct.learn.doctor.findings import SERIOUS, Finding, percent
-from tinct.learn.doctor.own.case import Outcome
-from tinct.learn.doctor.own.examined import MARGIN, Examined
+from tinct.learn.doctor.own.examined import Examined
 from tinct.learn.doctor.own.input_suspects import moments
-from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.plain import MARGIN, SIGNIFICANT, paired_p
 from tinct.learn.doctor.probes import born_dead, explode, vanish
 
 # If the larger of two classes has this many times the samples, always naming it is right in 10 of 11 of them.
@@ -28,12 +26,6 @@ RESCALED = 2.0
 GREYISH = 0.02
 # Training mode and inference mode disagree if their accuracies differ by this.
 DISAGREE = 0.2
-# A network that overfits has at least this accuracy on training samples.
-BY_HEART = 0.95
-# Its accuracy on held-out samples is lower by this.
-GAP = 0.2
-# The loss is still falling if it falls by this share from one quarter of the training to the next.
-STILL_FALLING = 0.03
 
 
 def mended(examined: Examined) -> Iterator[Finding]:
@@ -41,11 +33,11 @@ def mended(examined: Examined) -> Iterator[Finding]:
     for suspect in examined.suspects:
         lines, outcome = list(suspect.evidence), examined.tried.get(suspect.kind)
         works, needed = examined.works(suspect.kind), suspect.kind in examined.needed
-        helps = outcome is not None and examined.failing and _helps(examined, outcome)
+        helps = examined.failing and examined.helps(suspect.kind)
         if outcome is not None and examined.failing and (works or helps):
-            lines.append(gain(examined, outcome, "with only this mended"))
+            lines.append(examined.gain(outcome, "with only this mended"))
         elif needed and examined.together is not None:
-            lines.append(gain(examined, examined.together, "with all findings mended"))
+            lines.append(examined.gain(examined.together, "with all findings mended"))
             lines.append("without this mend, the others were not enough")
         weight = suspect.weight if works and examined.failing else suspect.weight - 2 if needed else 0
         # A rate may be too high only because inputs are 0 to 255: if both mends help, scaling comes first.
@@ -55,24 +47,6 @@ def mended(examined: Examined) -> Iterator[Finding]:
         if weight:
             sure = works or needed or helps or bool(seen)
             yield Finding(suspect.kind, weight, suspect.title, lines, suspect.remedy, sure=sure)
-
-
-def _helps(examined: Examined, outcome: Outcome) -> bool:
-    asked = examined.asked
-    if asked is None or outcome.accuracy - asked.accuracy < MARGIN:
-        return False
-    return paired_p(outcome.right, asked.right) < SIGNIFICANT
-
-
-def _helped(examined: Examined, kind: str) -> bool:
-    return kind in examined.tried and _helps(examined, examined.tried[kind])
-
-
-def gain(examined: Examined, outcome: Outcome, how: str) -> str:
-    """Return the accuracy after a change, and before it, in one line."""
-    low, high = interval(outcome.right)
-    before = f" instead of {percent(examined.asked.accuracy)}" if examined.asked else ""
-    return f"the same training {how}: right in {percent(outcome.accuracy)} ({percent(low)} to {percent(high)}){before}"
 
 
 def data(examined: Examined) -> Iterator[Finding]:
@@ -181,7 +155,7 @@ def _shifted(examined: Examined) -> Iterator[Finding]:
 
 def _other_order(examined: Examined) -> Iterator[Finding]:
     """Look for validation classes in another order than the training classes, by plain statistics."""
-    named, held, right = examined.named, examined.held, examined.reference
+    named, held, right = examined.named, examined.truth, examined.reference
     if not examined.given or named is None or held is None or right is None:
         return
     count = len(examined.classes)
@@ -246,14 +220,11 @@ def network(examined: Examined) -> Iterator[Finding]:
     asked = examined.asked
     if asked is None:
         return
-    learns = examined.held is not None and chance_p(asked.right, examined.chance) < SIGNIFICANT
-    yield from unit_findings(examined.probed, failing=examined.failing and examined.telling, learns=learns,
-                             remedy="lower the rate, and standardise the input")  # fmt: skip
-    yield from gradient_findings(examined.probed, failing=examined.failing)
+    yield from unit_findings(examined, remedy="lower the rate, and standardise the input")
+    yield from gradient_findings(examined)
     if not examined.failing or examined.explained:
         return
-    if examined.test is not None:
-        yield from sight_findings(examined.test, examined.seen)
+    yield from sight_findings(examined)
     if examined.telling:
         yield from _heart(examined)
     if abs(asked.learned_in_training - asked.learned) >= DISAGREE:
@@ -263,7 +234,7 @@ def network(examined: Examined) -> Iterator[Finding]:
              f"{percent(asked.learned)} in inference mode"],
             "check batch norm (try larger batches or a higher momentum), and look for dropout that ignores eval()",
         )  # fmt: skip
-    if examined.held is not None and asked.learned >= BY_HEART and asked.learned - asked.accuracy >= GAP:
+    if examined.truth is not None and asked.overfits:
         yield Finding(
             "overfitting", 45, f"it learns by heart: it is right on {percent(asked.learned)} of the training samples, "
             f"on {percent(asked.accuracy)} of others", [], "use more samples, a smaller network, or augmentation",
@@ -279,16 +250,16 @@ def network(examined: Examined) -> Iterator[Finding]:
 
 def _heart(examined: Examined) -> Iterator[Finding]:
     hearts = examined.probed.hearts
-    if not hearts or born_dead(examined.probed.before) or any(map(examined.knows, hearts)):
+    if born_dead(examined.probed.before) or any(heart.known for heart in hearts):
         return
     lines = heart_lines([*hearts, *([examined.plain_heart] if examined.plain_heart else [])])
-    if examined.plain_heart is not None and examined.knows(examined.plain_heart):
+    if examined.plain_heart is not None and examined.plain_heart.known:
         count = sum(weight.numel() for weight in examined.case.model.parameters())
         if explode(examined.probed.layers) or vanish(examined.probed.layers):
             return
         # A mend that helps a little may only hide the cause; a certain fault comes first.
         certain = any(suspect.alone >= SERIOUS for suspect in examined.suspects)
-        helped = any(_helped(examined, suspect.kind) for suspect in examined.suspects)
+        helped = any(examined.helps(suspect.kind) for suspect in examined.suspects)
         yield Finding(
             "too-small", 60 if certain else 72 if helped else 85,
             f"the network ({count:,} parameters) cannot learn one batch by heart, but a plain network can",

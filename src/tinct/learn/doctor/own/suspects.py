@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,19 @@ from torch import nn
 from tinct.learn.doctor.evidence import Evidence, heart_lines, range_line
 from tinct.learn.doctor.findings import percent
 from tinct.learn.doctor.own.answer_suspects import blind, clamped, cut_off, mixed, rectified, unseen, unsteady
-from tinct.learn.doctor.own.case import Case, leaves
+from tinct.learn.doctor.own.case import Case, Looked, Suspect, leaves
 from tinct.learn.doctor.own.input_suspects import BATCH_NORM, pretrained, rearranged, scaling
-from tinct.learn.doctor.own.label_suspects import deaf, half_deaf, turned_round, unscaled_targets
-from tinct.learn.doctor.own.loss_suspects import pairs, penalised, squashed, summed, unlogged
-from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.own.loss_suspects import (
+    deaf,
+    half_deaf,
+    pairs,
+    penalised,
+    squashed,
+    summed,
+    turned_round,
+    unlogged,
+    unscaled_targets,
+)
 from tinct.learn.doctor.probes import explode, vanish
 
 SMALL_BATCH = 4  # up to this size, the running statistics of batch norm are unsteady
@@ -37,15 +45,11 @@ DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """Look for every possible fault that could be mended."""
     for look in LOOKS:
-        yield from look(case, looked, probed)
+        yield from look(case, looked)
+    yield from _start(case, probed)
     other = probed.better_rate
     if other is not None and probed.rate is not None and probed.range is not None:
-        high = other < probed.rate
-        yield Suspect(
-            "rate-high" if high else "rate-low", 90, f"the learning rate is too {'high' if high else 'low'}",
-            [f"asked for: {probed.rate:g}", range_line(probed.range), *heart_lines(probed.hearts)],
-            f"use a rate of about {other:.1g}", lambda one: replace(one, rate=other),
-        )  # fmt: skip
+        yield wrong_rate(probed.rate, other, [range_line(probed.range), *heart_lines(probed.hearts)])
     if looked.planned is not None and looked.planned == case.steps:
         yield Suspect(
             "too-few-epochs", 92, f"{looked.planned} steps are too few: it learns, but is stopped too early",
@@ -55,7 +59,16 @@ def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         )  # fmt: skip
 
 
-def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def wrong_rate(asked: float, other: float, evidence: list[str]) -> Suspect:
+    """Return the suspect for a learning rate that is too high or too low, with the rate to use instead."""
+    high = other < asked
+    return Suspect(
+        "rate-high" if high else "rate-low", 90, f"the learning rate is too {'high' if high else 'low'}",
+        [f"asked for: {asked:g}", *evidence], f"use a rate of about {other:.1g}", lambda one: replace(one, rate=other),
+    )  # fmt: skip
+
+
+def _parameters(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for parameters that take part but are not trained."""
     network = case.make()
     named = list(network.named_parameters())
@@ -91,7 +104,7 @@ def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
         )  # fmt: skip
 
 
-def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def _modes(case: Case, looked: Looked) -> Iterator[Suspect]:
     norms = [name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)]
     if not norms:
         return
@@ -132,7 +145,7 @@ def _norm(network: nn.Module, name: str) -> Any:
     return network.get_submodule(name)
 
 
-def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def _restraints(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for too much weight decay or dropout."""
     decay = max(float(group.get("weight_decay", 0)) for group in case.begin(case.make()).param_groups)
     if decay > LARGEST_DECAY:
@@ -155,7 +168,7 @@ def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
         )  # fmt: skip
 
 
-def _optimizer(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def _optimizer(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for an optimizer that maximises, hardly moves some parameters, or whose rate falls too soon."""
     groups = case.begin(case.make()).param_groups
     if any(group.get("maximize") for group in groups):
@@ -193,7 +206,7 @@ def scheduled_rates(case: Case) -> list[tuple[int, float]]:
     return rates
 
 
-def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def _order(case: Case, looked: Looked) -> Iterator[Suspect]:
     """Look for samples sorted by class, in the same order in each pass."""
     labels = case.reading.labels(case.train.targets)
     if labels is None or not case.train.same_order or len(np.unique(labels)) < 2:
@@ -211,7 +224,7 @@ def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     )  # fmt: skip
 
 
-def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+def _start(case: Case, probed: Evidence) -> Iterator[Suspect]:
     """Look for initial weights that are NaN or infinite, or of another size than PyTorch's."""
     weights = dict(case.make().named_parameters())
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
@@ -237,8 +250,92 @@ def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Stepped:
+    """What some steps did."""
+
+    moved: torch.Tensor  # change of all weights, flat
+    gradient: float  # norm of the gradient that is left
+    gradients_came: bool  # whether any weight got a gradient
+    steps: int  # calls of optimizer.step()
+
+
+def _steps(case: Case, looked: Looked) -> Iterator[Suspect]:
+    """Look for a missing `optimizer.step()`, `zero_grad()` or `backward()` in the user's own step, if there is one."""
+    if case.step is None:
+        return
+    once, twice = _take(case), _take(case, times=2, rate=0.0)
+    left = _take(case, rate=0.0).gradient
+
+    def mend(one: Case) -> Case:
+        return replace(one, step=None)
+
+    if not bool(once.moved.any()):
+        kind, what, remedy = _why_nothing_moves(once)
+        yield Suspect(
+            kind, 98, f"the step changes no weight: {what}",
+            [f"after a step, all {len(once.moved)} weights are as before; the norm of their gradient is "
+             f"{once.gradient:.3g}"],
+            remedy, mend, alone=98,
+        )  # fmt: skip
+        return
+    if left > 0 and twice.gradient > 1.5 * left:
+        yield Suspect(
+            "no-zero-grad", 96, "gradients add up from step to step",
+            [f"with a rate of 0, the norm of the gradient is {left:.4g} after one step on a batch, and "
+             f"{twice.gradient:.4g} after two steps on the same batch"],
+            "call optimizer.zero_grad() before loss.backward()", mend, alone=75,
+        )  # fmt: skip
+        return
+    plain = _take(replace(case, step=None))
+    ratio = float(once.moved.norm() / plain.moved.norm().clamp(min=1e-30))
+    same_way = float(torch.nn.functional.cosine_similarity(once.moved, plain.moved, dim=0))
+    yield Suspect(
+        "step-differs", 94, "the step does not do what loss.backward() and optimizer.step() would do",
+        [f"on one batch, it moves the weights {ratio:.2g} times as far as a plain step; the cosine between both moves "
+         f"is {same_way:.2f}",
+         "a shorter move: gradients are clipped or scaled; another direction: the step uses other labels, inputs or "
+         "another mode"],
+        "look at what the step does besides model(inputs), loss, backward() and step()", mend,
+    )  # fmt: skip
+
+
+def _why_nothing_moves(once: _Stepped) -> tuple[str, str, str]:
+    if not once.gradients_came:
+        return "no-backward", "no gradient is computed", "call loss.backward() on the loss of this batch"
+    if once.steps:
+        return (
+            "gradients-emptied", "gradients are computed, but emptied before they are used",
+            "call optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",
+        )  # fmt: skip
+    return "no-step", "gradients are computed, but never used", "call optimizer.step() after loss.backward()"
+
+
+def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
+    """Take steps on one batch: the case's own step, or the doctor's if there is none."""
+    network = case.set_modes(case.make())
+    optimizer = case.begin(network)
+    for group in optimizer.param_groups if rate is not None else ():
+        group["lr"] = rate
+    before = [weight.detach().clone() for weight in network.parameters()]
+    came: list[bool] = []
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
+    steps: list[int] = []
+    optimizer.register_step_pre_hook(lambda *_: steps.append(1))
+    inputs, targets = case.train.inputs[: case.batch_size], case.train.targets[: case.batch_size]
+    for _ in range(times):
+        torch.manual_seed(case.seed)
+        case.take(network, optimizer, inputs, targets)
+    pairs = zip(before, network.parameters(), strict=True)
+    moved = torch.cat([(after.detach() - start).flatten() for start, after in pairs])
+    norms = [weight.grad.norm() for weight in network.parameters() if weight.grad is not None]
+    return _Stepped(moved, float(torch.stack(norms).norm()) if norms else 0.0, any(came), len(steps))
+
+
 LOOKS = (
-    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised),
+    *(_steps, deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised),
     *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, unseen, rectified, clamped),
-    *(_parameters, _modes, _restraints, _optimizer, _order, _start),
+    *(_parameters, _modes, _restraints, _optimizer, _order),
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from tinct.learn.doctor.probes import ReluMode
+from tinct.learn.doctor.probes import RELUS
 
 _set_grad_enabled: Any = torch._C._set_grad_enabled
 _data: Any = torch.Tensor.data
@@ -20,10 +20,12 @@ _STEPS = {
     getattr(place, name) for name in ("round", "sign", "floor", "ceil", "trunc") for place in (torch, torch.Tensor)
 }
 # Functions that limit numbers to bounds; beyond these, their gradient is 0.
-CLAMPS = {
-    *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
-    nn.functional.hardtanh,
-}
+CLAMPS = frozenset(
+    {
+        *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
+        nn.functional.hardtanh,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -50,30 +52,26 @@ class Undone:
 NOTHING = Undone()
 
 
-class _Mode(ReluMode):
+class _Mode(TorchFunctionMode):
     def __init__(self, undone: Undone) -> None:
         super().__init__()
         self.undone, self.relus = undone, 0
         self.learning = torch.is_grad_enabled()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = kwargs or {}
-        if self.undone.cuts:
+        undone, given = self.undone, kwargs or {}
+        values = args[0] if args else given.get("input")
+        if undone.cuts:
             if func in _CUTS:
-                return args[0]
-            if func is _set_grad_enabled and not args[0]:
+                return values
+            if func is _set_grad_enabled and not values:
                 return func(self.learning)
             if func in _STEPS:
-                values = args[0] if args else given["input"]
                 return values + (func(*args, **given) - values).detach()
-        if self.undone.dropout and func is nn.functional.dropout:
-            return args[0] if args else given["input"]
-        if self.undone.clamps and func in CLAMPS:
-            return args[0] if args else given["input"]
-        return super().__torch_function__(func, types, args, kwargs)
-
-    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        self.relus += 1
-        if self.relus - 1 == self.undone.relu:
-            return args[0] if args else kwargs["input"]
-        return super().relu(func, args, kwargs)
+        if (undone.dropout and func is nn.functional.dropout) or (undone.clamps and func in CLAMPS):
+            return values
+        if func in RELUS:
+            self.relus += 1
+            if self.relus - 1 == undone.relu:
+                return values
+        return func(*args, **given)

@@ -1,4 +1,7 @@
-"""Read samples from somebody's loader without disturbing it."""
+"""Take over what a user hands over: check model and optimizer, read the loader, and leave everything as it was.
+
+Keras 3 on PyTorch is taken too: its models are modules; its losses take (targets, outputs).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from tinct.errors import DataError
+from tinct.errors import DataError, SettingError
+from tinct.learn.doctor.own.answers import Loss
 
 MOST_BATCHES = 200  # read from a loader, at most
 MOST_NUMBERS = 1 << 26  # of the inputs read, about at most
@@ -51,7 +56,7 @@ class Sample:
 
 
 @contextmanager
-def undisturbed(model: torch.nn.Module, *loaders: Any) -> Iterator[None]:
+def undisturbed(model: nn.Module, *loaders: Any) -> Iterator[None]:
     """Restore a model's gradients and the state of every random generator in the end.
 
     The generators are those of Python, NumPy, PyTorch and the loaders. In the context gradients are computed, and
@@ -80,7 +85,7 @@ def undisturbed(model: torch.nn.Module, *loaders: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _gradients_kept(model: torch.nn.Module) -> Iterator[None]:
+def _gradients_kept(model: nn.Module) -> Iterator[None]:
     """Restore a model's gradients in the end, since a loss may have terms of the model's own weights."""
     before = [(weight, weight.grad) for weight in model.parameters()]
     for weight, _ in before:
@@ -140,3 +145,38 @@ def pair(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
     if not one.ndim or not len(one):
         raise DataError("a batch of the loader is empty; leave it out")
     return one, other
+
+
+def _of_keras(thing: Any) -> bool:
+    """Return whether something belongs to Keras, or to a class derived from one of Keras."""
+    owners = (thing, *type(thing).__mro__)
+    return any(str(getattr(owner, "__module__", "")).partition(".")[0] == "keras" for owner in owners)
+
+
+def torch_loss(loss: Loss) -> Loss:
+    """Return a loss of (outputs, targets) from any loss; Keras losses take (targets, outputs)."""
+    if not _of_keras(loss):
+        return loss
+
+    def swapped(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return loss(targets, outputs)
+
+    swapped.__name__ = getattr(loss, "__name__", type(loss).__name__)
+    return swapped
+
+
+def check_parts(model: Any, optimizer: Any) -> None:
+    """Check that the model is a PyTorch module, and that the optimizer is not a Keras optimizer.
+
+    Raises:
+        SettingError: otherwise.
+    """
+    if not isinstance(model, nn.Module):
+        remedy = "set the environment variable KERAS_BACKEND to torch before `import keras`" if _of_keras(model) else (
+            "give a torch.nn.Module"
+        )  # fmt: skip
+        raise SettingError(f"the model is not a PyTorch module, but a {type(model).__name__}; {remedy}")
+    if _of_keras(optimizer):
+        name = type(optimizer).__name__
+        like = f"torch.optim.{name}" if hasattr(torch.optim, name) else "torch.optim.Adam"
+        raise SettingError(f"a Keras optimizer cannot be copied; give functools.partial({like}, lr=...) instead")
