@@ -157,3 +157,18 @@ class DataReport:
         for name in ("warnings", "splits", "groups", "duplicates", "coverage"):
             plain[name] = [asdict(item) for item in getattr(self, name)]
         return plain
+
+
+def pictures(count: int) -> str:
+    """Write a number of pictures in words."""
+    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"
+
+
+def are(count: int) -> str:
+    """Return the verb after a number of things: is, are."""
+    return "is" if count == 1 else "are"
+
+
+def have(count: int) -> str:
+    """Return the verb after a number of things: has, have."""
+    return "has" if count == 1 else "have"

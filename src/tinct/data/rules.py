@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tinct.data.colors import FAR, OWN, RARE
 from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Duplicate
-from tinct.data.findings import DataReport, Finding, SplitFacts
+from tinct.data.findings import DataReport, Finding, SplitFacts, are, pictures
 from tinct.data.screening import SMALLEST_SIDE
 
 SHOWN = 8  # names or pairs in a warning's evidence
@@ -60,7 +60,7 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "leak",
             100,
-            f"{_pictures(count)} of {NAMES[split]} {_are(count)} also in {' and '.join(others)}: "
+            f"{pictures(count)} of {NAMES[split]} {are(count)} also in {' and '.join(others)}: "
             "its scores are too good",
             _pair_lines(pairs),
             remedy,
@@ -75,7 +75,7 @@ def _unreadable(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "unreadable",
             90,
-            f"{_pictures(count)} cannot be read",
+            f"{pictures(count)} cannot be read",
             _some([f"{name}: {reason}" for name, reason in report.unreadable]),
             remedy + _again(report) + ("" if report.prepared else ", which leaves them out"),
         )
@@ -89,7 +89,7 @@ def _splits(report: DataReport) -> Iterator[Finding]:
             "no-validation",
             65 if "test" in counts else 85,
             "there are no pictures for validation: nothing shows whether a network learns or only memorises",
-            [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
+            [f"{NAMES[split]}: {pictures(count)}" for split, count in counts.items()],
             f"{_again(report)} with --val 0.1",
         )
     if report.limit is not None:
@@ -98,15 +98,15 @@ def _splits(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "small-validation",
             60,
-            f"validation has {_pictures(val)}: small differences between networks cannot be told from chance",
-            [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
+            f"validation has {pictures(val)}: small differences between networks cannot be told from chance",
+            [f"{NAMES[split]}: {pictures(count)}" for split, count in counts.items()],
             f"{_anew(report)} with a larger --val, or add photographs: {FEW_TO_VALIDATE} are enough, 500 better",
         )
     if train < FEW_TO_TRAIN:
         yield Finding(
             "few",
             55,
-            f"{_pictures(train)} for training: a network that starts from random weights memorises them",
+            f"{pictures(train)} for training: a network that starts from random weights memorises them",
             [f"fewer than {FEW_TO_TRAIN}"],
             "add photographs, or start from a trained model (tinct train --init photo)",
         )
@@ -130,7 +130,7 @@ def _pictures_at_fault(report: DataReport) -> Iterator[Finding]:
             yield Finding(
                 {"near_grey": "near-grey", "framed": "frames"}.get(kind, kind),
                 many if share > limit else few,
-                f"{_pictures(count)}{shown} {what.format(are=_are(count), have=have)}",
+                f"{pictures(count)}{shown} {what.format(are=are(count), have=have)}",
                 _some(names),
                 _without(report, done),
                 pictures=names[: 2 * SHOWN],
@@ -144,7 +144,7 @@ def _copies(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "duplicates",
             50 if share > 0.01 else 30,
-            f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} in a split twice and count double",
+            f"{pictures(len(pairs))} ({_percent(share)}) {are(len(pairs))} in a split twice and count double",
             _pair_lines(pairs),
             _without(report, "leaves copies out"),
             pictures=_pair_names(pairs),
@@ -160,7 +160,7 @@ def _squeezed(report: DataReport) -> Iterator[Finding]:
                 10,
                 f"{count / facts.pictures:.0%} of {NAMES[facts.split]} have one square size: "
                 "perhaps they were squeezed, so that things look too narrow or too wide",
-                [f"{width} x {height}: {_pictures(count)}"],
+                [f"{width} x {height}: {pictures(count)}"],
                 "look at the sample sheet; if circles are ovals, use the original photographs",
             )
 
@@ -189,8 +189,8 @@ def _categories(report: DataReport) -> Iterator[Finding]:
                 "unseen-category",
                 40,
                 f"{len(unseen)} {'category' if len(unseen) == 1 else 'categories'} of {NAMES[facts.split]} "
-                f"{_are(len(unseen))} not in {NAMES[base.split]}",
-                _some([f"{name}: {_pictures(count)}" for name, count in unseen.items()]),
+                f"{are(len(unseen))} not in {NAMES[base.split]}",
+                _some([f"{name}: {pictures(count)}" for name, count in unseen.items()]),
                 f"{_anew(report)}, or bear in mind that scores of {NAMES[facts.split]} include things never seen",
             )
 
@@ -217,9 +217,9 @@ def _colors(report: DataReport) -> Iterator[Finding]:
             f"train with fewer bins (tinct train --bins {max(2, own.count - own.rare)}), or add "
             "photographs with these colours",
         )
-    pictures = {facts.split: facts.pictures for facts in report.splits}
+    counts = {facts.split: facts.pictures for facts in report.splits}
     for other in others:
-        if other.shift > SHIFTED and pictures[other.split] >= FEW_TO_VALIDATE:
+        if other.shift > SHIFTED and counts[other.split] >= FEW_TO_VALIDATE:
             name = NAMES[other.split]
             yield Finding(
                 "shift",
@@ -284,11 +284,3 @@ def _total(report: DataReport) -> int:
 
 def _percent(share: float) -> str:
     return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"

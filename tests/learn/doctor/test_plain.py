@@ -7,11 +7,12 @@ import pytest
 
 from tinct.learn.doctor.plain import (
     FeatureSet,
-    LeaveOneOut,
+    best_accuracies,
     chance_p,
     check_labels,
     feature_sets,
     learning_curve,
+    leave_one_out,
     paired_p,
     space_sets,
 )
@@ -36,7 +37,7 @@ def test_leave_one_out_is_what_fitting_without_each_picture_gives():
         others = np.arange(len(labels)) != index
         model = Ridge(alpha=0.1 * values.shape[1]).fit(scaled[others], labels[others])
         expected.append(model.predict(scaled[index : index + 1])[0])
-    named = LeaveOneOut(values).named(labels, 2)[1]
+    named = leave_one_out(values, labels[:, None], classes=2)[1, :, 0]
     assert (named == (np.array(expected) > 0.5)).mean() >= 0.95
 
 
@@ -69,8 +70,9 @@ def test_rare_classes_count_as_much_as_common_ones():
     kept = np.flatnonzero((labels == 0) | (np.arange(200) < 24))
     found = check_labels([FeatureSet("colors", 1, values[kept])], labels[kept], classes=2)
     assert found.best > 0.8
-    constant = LeaveOneOut(np.ones((len(kept), 3), dtype=np.float32))
-    assert constant.accuracies(labels[kept][:, None], 2)[0] <= 0.5
+    columns = labels[kept][:, None]
+    constant = leave_one_out(np.ones((len(kept), 3), dtype=np.float32), columns, classes=2)
+    assert best_accuracies(constant, columns, classes=2)[0] <= 0.5
 
 
 def test_more_pictures_help_where_there_are_few():

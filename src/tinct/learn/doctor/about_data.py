@@ -8,6 +8,7 @@ import numpy as np
 
 from tinct.color.inputs import PICTURE
 from tinct.data.file_losses import FileFacts, names_of
+from tinct.data.findings import are, have, pictures
 from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
 
@@ -53,9 +54,9 @@ def _contradictions(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "contradictions",
             85 if count > MANY * total else 60,
-            f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once"
+            f"{pictures(count)} of {total} {are(count)} in two classes at once"
             if same
-            else f"{_pictures(count)} of {total} {'look' if count > 1 else 'looks'} like one of another class",
+            else f"{pictures(count)} of {total} {'look' if count > 1 else 'looks'} like one of another class",
             names_of(examined.loaded.labelled.paths, examined.twins),
             "look at each pair and delete it from the class that it does not belong to"
             if same
@@ -70,7 +71,7 @@ def _leaks(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "leak",
             80,
-            f"{_pictures(examined.leaks)} of val/ or test/ {'are' if examined.leaks > 1 else 'is'} also in train/",
+            f"{pictures(examined.leaks)} of val/ or test/ {are(examined.leaks)} also in train/",
             ["found by the details that set them apart from other pictures; scores measured on them are too high"],
             "put both pictures of a pair on one side, or put all pictures into one folder and let tinct split it",
         )
@@ -80,7 +81,7 @@ def _leaks(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "copies",
             20,
-            f"{_pictures(inside)} of {total} are copies of others",
+            f"{pictures(inside)} of {total} are copies of others",
             ["when tinct splits, it keeps copies on one side; a random split does not, and scores get too high"],
             "split with tinct classify train, or keep both pictures of a pair on one side",
         )
@@ -93,7 +94,7 @@ def _unreadable(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "unreadable",
             60 if share > 5 * MANY else 25,
-            f"{_pictures(len(left_out))} cannot be read ({percent(share)})",
+            f"{pictures(len(left_out))} cannot be read ({percent(share)})",
             [f"{path}: {reason}" for path, reason in left_out[:4]],
             "copy or download the files again, or delete them",
         )
@@ -243,8 +244,7 @@ def _few(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "too-few",
             65 if examined.failing or not examined.telling else 45,
-            f"{len(few)} of {examined.classes} classes {'have' if len(few) > 1 else 'has'} fewer than "
-            f"{FEWEST_OF_A_CLASS} pictures",
+            f"{len(few)} of {examined.classes} classes {have(len(few))} fewer than {FEWEST_OF_A_CLASS} pictures",
             [*(f"{name}: {count}" for name, count in list(few.items())[:6]), f"plain classifier: {line} pictures"],
             f"give at least {FEWEST_OF_A_CLASS} pictures of each class, better 100",
         )
@@ -319,7 +319,3 @@ def _palette(examined: Examination) -> Iterator[Finding]:
 
 def _collapsed(facts: FileFacts) -> bool:
     return facts.commonest >= ONE_COLOR or (facts.colors <= FEW_COLORS and facts.gap >= WIDE_GAP)
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, named_rightly, paired_p, side_by_side
+from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, named_by_statistics, paired_p, side_by_side
 from tinct.learn.recognize.augment import Augmentation, augment
 
 NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)
@@ -77,7 +77,7 @@ def try_changes(
     def facts(name: str, asked: Augmentation) -> ChangeFacts:
         changed = _changed(pixels, split, asked)
         train, val = (side_by_side(feature_sets(changed[rows])) for rows in (split.train, split.val))
-        right = named_rightly(train, labels[split.train], val, labels[split.val], classes=classes)
+        right = named_by_statistics(train, labels[split.train], val, classes=classes) == labels[split.val]
         return ChangeFacts(name, float(plain.mean()), float(right.mean()), paired_p(plain, right))
 
     together = facts("all", _only(change, active))

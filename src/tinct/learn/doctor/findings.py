@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,7 +41,12 @@ class Diagnosis:
     def __str__(self) -> str:
         """Return verdict, numbered findings with evidence and remedy, and facts, as the command line prints them."""
         lines = [f"{self.subject}: {self.verdict}"]
-        lines += findings_text(self.findings) or ["nothing to complain of"]
+        for number, finding in enumerate(self.findings, start=1):
+            doubt = "" if finding.sure else " (likely, but not proven)"
+            lines += ["", f"{number}. {finding.title}{doubt}", *(f"   {line}" for line in finding.evidence)]
+            lines.append(f"   remedy: {finding.remedy}")
+        if not self.findings:
+            lines.append("nothing to complain of")
         return "\n".join([*lines, "", *self.facts])
 
     def to_json(self) -> dict[str, Any]:
@@ -59,13 +64,3 @@ def percent(share: float) -> str:
     """Write a share as 98.5 %, or as 98 % if it is about a whole number."""
     value = 100 * share
     return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"
-
-
-def findings_text(findings: Sequence[Finding]) -> list[str]:
-    """Return the lines of numbered findings with evidence and remedy, an empty line before each."""
-    lines: list[str] = []
-    for number, finding in enumerate(findings, start=1):
-        doubt = "" if finding.sure else " (likely, but not proven)"
-        lines += ["", f"{number}. {finding.title}{doubt}", *(f"   {line}" for line in finding.evidence)]
-        lines.append(f"   remedy: {finding.remedy}")
-    return lines

@@ -112,60 +112,55 @@ def _kernel_features(values: FloatArray, spacing: int) -> FloatArray:
             share = (answers > 0.5).float().mean(dim=(2, 3))
             strength = torch.log1p(answers.square().mean(dim=(2, 3)))
             features.append(torch.cat([share, strength], dim=1))
-    result: FloatArray = torch.cat(features).numpy()
-    return result
+    return np.asarray(torch.cat(features).numpy())
 
 
 def _layout(values: FloatArray) -> FloatArray:
     """Return a picture (H, W, C) as a few coarse cells, minus its mean."""
     small = cv2.resize(values, (CELLS, CELLS), interpolation=cv2.INTER_AREA).reshape(CELLS * CELLS, -1)
-    less: FloatArray = (small - small.mean(axis=0)).ravel()
-    return less
+    return np.asarray((small - small.mean(axis=0)).ravel())
 
 
-class LeaveOneOut:
-    """Classifies each picture by a ridge regression fitted to all other pictures."""
+def leave_one_out(values: FloatArray, labels: NDArray[np.intp], *, classes: int) -> NDArray[np.intp]:
+    """Classify each picture by a ridge regression fitted to all other pictures, for several labellings.
 
-    def __init__(self, values: FloatArray) -> None:
-        """Prepare for features (N, F), which are standardised."""
-        wide = values.astype(np.float64)
-        spread = wide.std(axis=0)
-        kept = spread > 1e-9
-        scaled = (wide[:, kept] - wide[:, kept].mean(axis=0)) / spread[kept]
-        product = scaled @ scaled.T / max(1, int(kept.sum()))
-        eigenvalues, vectors = np.linalg.eigh(product)
-        eigenvalues = np.maximum(eigenvalues, 0)
-        self._hats = []
-        for ridge in RIDGES:
-            shrunk = vectors * (eigenvalues / (eigenvalues + ridge))
-            hat = (shrunk @ vectors.T + 1 / len(wide)).astype(np.float32)
-            self._hats.append((hat, np.minimum(np.diag(hat), 0.999)))
+    Args:
+        values: (N, features), which are standardised.
+        labels: (N, labellings) classes.
+        classes: number of classes.
 
-    def named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-        """Return the class (strengths, N) named for each picture, with each ridge strength."""
-        return self._named(labels[:, None], classes)[:, :, 0]
+    Returns:
+        (strengths, N, labellings): the class of each picture, with each ridge strength.
+    """
+    wide = values.astype(np.float64)
+    spread = wide.std(axis=0)
+    kept = spread > 1e-9
+    scaled = (wide[:, kept] - wide[:, kept].mean(axis=0)) / spread[kept]
+    eigenvalues, vectors = np.linalg.eigh(scaled @ scaled.T / max(1, int(kept.sum())))
+    eigenvalues = np.maximum(eigenvalues, 0)
+    count, labellings = labels.shape
+    indicator = (labels[..., None] == np.arange(classes)).astype(np.float32)
+    share = indicator.mean(axis=0, keepdims=True)
+    named = []
+    for ridge in RIDGES:
+        shrunk = vectors * (eigenvalues / (eigenvalues + ridge))
+        hat = (shrunk @ vectors.T + 1 / count).astype(np.float32)
+        own = np.minimum(np.diag(hat), 0.999)[:, None, None]
+        fitted = (hat @ indicator.reshape(count, -1)).reshape(count, labellings, classes)
+        without = (fitted - own * indicator) / (1 - own)
+        # The indicator of a rare class is near 0 everywhere; divided by its standard deviation, all count equally.
+        named.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
+    return np.stack(named)
 
-    def accuracies(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.float64]:
-        """Return the best balanced accuracy over the ridge strengths, for each column of labels (N, labellings)."""
-        named = self._named(labels, classes)
-        recalls = []
-        for label in range(classes):
-            inside = labels == label
-            counts = np.maximum(inside.sum(axis=0), 1)
-            recalls.append((inside[None] & (named == label)).sum(axis=1) / counts)
-        return np.asarray(np.mean(recalls, axis=0).max(axis=0), dtype=np.float64)
 
-    def _named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-        count, labellings = labels.shape
-        indicator = (labels[..., None] == np.arange(classes)).astype(np.float32)
-        share = indicator.mean(axis=0, keepdims=True)
-        named = []
-        for hat, own in self._hats:
-            fitted = (hat @ indicator.reshape(count, -1)).reshape(count, labellings, classes)
-            without = (fitted - own[:, None, None] * indicator) / (1 - own)[:, None, None]
-            # The indicator of a rare class is near 0 everywhere; divided by its standard deviation, all count equally.
-            named.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
-        return np.stack(named)
+def best_accuracies(named: NDArray[np.intp], labels: NDArray[np.intp], *, classes: int) -> NDArray[np.float64]:
+    """Return the best balanced accuracy (labellings) over the ridge strengths; `named` is from `leave_one_out`."""
+    recalls = []
+    for label in range(classes):
+        inside = labels == label
+        counts = np.maximum(inside.sum(axis=0), 1)
+        recalls.append((inside[None] & (named == label)).sum(axis=1) / counts)
+    return np.asarray(np.mean(recalls, axis=0).max(axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -224,10 +219,9 @@ def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classe
     shuffled = np.stack([labels, *(random.permutation(labels) for _ in range(SHUFFLES))], axis=1)
     table, right = [], {}
     for features in sets:
-        classifier = LeaveOneOut(features.values)
-        table.append(classifier.accuracies(shuffled, classes))
-        named = classifier.named(labels, classes)
-        right[features.name] = max((row == labels for row in named), key=lambda row: int(row.sum()))
+        named = leave_one_out(features.values, shuffled, classes=classes)
+        table.append(best_accuracies(named, shuffled, classes=classes))
+        right[features.name] = max((row == labels for row in named[:, :, 0]), key=lambda row: int(row.sum()))
     accuracies = np.stack(table)
     null = accuracies[:, 1:]
     best = null.max(axis=0)
@@ -280,30 +274,17 @@ def how_it_fails(right: NDArray[np.bool_], chance: float, *, measured_on: str) -
     return "it learns less than it could" if chance_p(right, chance) <= CHANCE else "it does not learn"
 
 
-def named_rightly(
-    values: FloatArray,
-    labels: NDArray[np.intp],
-    others: FloatArray,
-    truth: NDArray[np.intp],
-    *,
-    classes: int | None = None,
-) -> NDArray[np.bool_]:
-    """Fit a logistic regression on plain features, and return whether it is right on each of some other pictures.
+def named_by_statistics(
+    values: FloatArray, labels: NDArray[np.intp], others: FloatArray, *, classes: int | None = None
+) -> NDArray[np.intp]:
+    """Fit a logistic regression on plain features, and return the class (M,) that it names for other pictures.
 
     Args:
         values: (N, features) of the pictures to fit to.
         labels: (N,) their classes.
-        others: (M, features) of the pictures to measure on.
-        truth: (M,) their classes.
+        others: (M, features) of the pictures to be named.
         classes: number of classes; default: those that occur in `labels`, which may be any numbers.
     """
-    return np.asarray(named_by_statistics(values, labels, others, classes=classes) == truth)
-
-
-def named_by_statistics(
-    values: FloatArray, labels: NDArray[np.intp], others: FloatArray, *, classes: int | None = None
-) -> NDArray[np.intp]:
-    """Return the class (M,) that plain statistics name for each other picture; arguments as for `named_rightly`."""
     present = np.unique(labels) if classes is None else np.arange(classes)
     head = fit_head(LOGISTIC, values, np.searchsorted(present, labels), classes=len(present))
     return np.asarray(present[head.logits(others).argmax(axis=1)])
@@ -342,7 +323,8 @@ def learning_curve(values: FloatArray, labels: NDArray[np.intp], *, classes: int
                     for inside in (np.flatnonzero(labels == label) for label in range(classes))
                 ]
             )
-            accuracies.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))
+            named = leave_one_out(values[some], labels[some, None], classes=classes)
+            accuracies.append(float(best_accuracies(named, labels[some, None], classes=classes)[0]))
         mean = float(np.mean(accuracies))
         # Draws of half the pictures overlap, so that their scatter is too small: this is the error of all pictures.
         points.append(CurvePoint(len(some), mean, float(np.sqrt(max(mean * (1 - mean), 1e-4) / len(labels)))))

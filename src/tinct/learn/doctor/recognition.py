@@ -29,7 +29,7 @@ from tinct.learn.doctor.plain import (
     feature_sets,
     how_it_fails,
     learning_curve,
-    named_rightly,
+    named_by_statistics,
     side_by_side,
     space_sets,
     with_interval,
@@ -117,7 +117,7 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
     best = sets[int(np.argmax(test.accuracies))]
     tick()
     train, val = np.split(side_by_side(sets), [len(split.train)])
-    reference = named_rightly(train, labels[split.train], val, labels[split.val], classes=classes)
+    reference = named_by_statistics(train, labels[split.train], val, classes=classes) == labels[split.val]
     changes: list[ChangeFacts] = []
     if setup.network != COLOR_STATISTICS:
         change = setup.fitting.augmentation

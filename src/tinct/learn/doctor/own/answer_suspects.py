@@ -15,7 +15,7 @@ from tinct.learn.doctor.findings import percent
 from tinct.learn.doctor.own.answers import FREE, POSITIVE, THROUGH, UNIT, reaches
 from tinct.learn.doctor.own.case import Case, Looked, Suspect
 from tinct.learn.doctor.own.undone import CLAMPS
-from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_rightly
+from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_by_statistics
 from tinct.learn.doctor.probes import RELUS, outputs_of
 
 # Answers are the same if they differ by less than this share of their standard deviation over the samples.
@@ -124,7 +124,7 @@ def blind(case: Case, looked: Looked) -> Iterator[Suspect]:
         if _differ(one, other) or _differ(one, case.answer(network, some.flip(0))) == 0:
             return
     means, others = values.mean(dim=(2, 3)).cpu().numpy(), held.mean(dim=(2, 3)).cpu().numpy()
-    right = named_rightly(means, labels, others, truth)
+    right = named_by_statistics(means, labels, others) == truth
     chance = float(np.bincount(truth).max() / len(truth))
     if chance_p(right, chance) >= SIGNIFICANT:
         return
@@ -147,7 +147,7 @@ def unseen(case: Case, looked: Looked) -> Iterator[Suspect]:
     if bool(reached.all()) or not bool(reached.any()) or len(np.unique(labels)) < 2:
         return
     seen, rest = (
-        named_rightly(_plain(values, part), labels, _plain(held, part), truth) for part in (reached, ~reached)
+        named_by_statistics(_plain(values, part), labels, _plain(held, part)) == truth for part in (reached, ~reached)
     )
     if not clearly_better(rest, seen):
         return

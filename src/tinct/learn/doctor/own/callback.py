@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from tinct.errors import SettingError
@@ -47,35 +46,30 @@ class DoctorCallback(Callback):
             SettingError: there is no loss; or, if strict, something serious is found.
             DataError: the loader yields nothing that can be examined.
         """
-        loss = self.loss or next((getattr(pl_module, name) for name in LOSSES if callable(getattr(pl_module, name, None))), None)  # fmt: skip # noqa: E501
+        own = (getattr(pl_module, name, None) for name in LOSSES)
+        loss = self.loss or next((kept for kept in own if callable(kept)), None)
         if loss is None:
             raise SettingError("DoctorCallback needs the loss: pass it, or keep it as the module's attribute "
                                + " or ".join(LOSSES))  # fmt: skip
-        kept: Any = pl_module._trainer
+        held_out: Any = trainer.val_dataloaders
+        if isinstance(held_out, (list, tuple)):  # the first of several
+            held_out = next(iter(held_out), None)
+        own_trainer: Any = pl_module._trainer
         pl_module._trainer = None  # otherwise each copy of the module would copy the trainer
         try:
             self.diagnosis = diagnose(
                 pl_module,
                 trainer.train_dataloader,
                 loss,
-                optimizer=_plain(trainer),
-                val_loader=_one(trainer.val_dataloaders),
+                optimizer=trainer.optimizers[0] if trainer.optimizers else None,
+                val_loader=held_out,
                 epochs=trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None,
                 steps=self.steps,
             )
         finally:
-            pl_module._trainer = kept
+            pl_module._trainer = own_trainer
         if trainer.is_global_zero:
             print(self.diagnosis)
         serious = [finding.title for finding in self.diagnosis.findings if finding.level == "serious"]
         if self.strict and serious:
             raise SettingError(f"DoctorCallback has stopped the training: {serious[0]}")
-
-
-def _plain(trainer: Trainer) -> torch.optim.Optimizer | None:
-    return trainer.optimizers[0] if trainer.optimizers else None
-
-
-def _one(loaders: Any) -> Any:
-    """Return the only loader, or the first of several."""
-    return next(iter(loaders), None) if isinstance(loaders, (list, tuple)) else loaders

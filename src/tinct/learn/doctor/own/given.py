@@ -62,6 +62,10 @@ def undisturbed(model: nn.Module, *loaders: Any) -> Iterator[None]:
     The generators are those of Python, NumPy, PyTorch and the loaders. In the context gradients are computed, and
     warnings are not shown.
     """
+    # A loss may have terms of the model's own weights.
+    gradients = [(weight, weight.grad) for weight in model.parameters()]
+    for weight, _ in gradients:
+        weight.grad = None
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
     own = [getattr(owner, "generator", None) for owner in owners]
@@ -71,30 +75,18 @@ def undisturbed(model: nn.Module, *loaders: Any) -> Iterator[None]:
     try:
         with (
             torch.random.fork_rng(devices=devices),
-            _gradients_kept(model),
             warnings.catch_warnings(),
             torch.enable_grad(),
         ):
             warnings.simplefilter("ignore")
             yield
     finally:
+        for weight, gradient in gradients:
+            weight.grad = gradient
         random.setstate(python)
         np.random.set_state(numbers)  # noqa: NPY002
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
-
-
-@contextmanager
-def _gradients_kept(model: nn.Module) -> Iterator[None]:
-    """Restore a model's gradients in the end, since a loss may have terms of the model's own weights."""
-    before = [(weight, weight.grad) for weight in model.parameters()]
-    for weight, _ in before:
-        weight.grad = None
-    try:
-        yield
-    finally:
-        for weight, gradient in before:
-            weight.grad = gradient
 
 
 def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:
