@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 
 from tinct.errors import DataError
-from tinct.learn.things.clicks import REST, Sample, clicks
 from tinct.learn.things.export import write
 from tinct.learn.things.fit import Fitting, fit, measure, standardise, tell
 from tinct.learn.things.head import ThingHead
-from tinct.learn.things.samples import held, look, prepare
+from tinct.learn.things.samples import REST, Sample, clicks, held, look, prepare
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES, ThingModel
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinct.learn.things.clicks import Sample
 from tinct.learn.things.export import write
 from tinct.learn.things.fit import Fitting, Pair, fit, measure, standardise
 from tinct.learn.things.head import ThingHead
-from tinct.learn.things.samples import SIZE, held, look, prepare
+from tinct.learn.things.samples import SIZE, Sample, held, look, prepare
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES
 

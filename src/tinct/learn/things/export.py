@@ -65,7 +65,7 @@ def write(
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     head.eval()
-    graph = _graph(head)
+    graph = _graph(head, card)
     store_half(graph)
 
     def trials(path: Path) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
@@ -92,7 +92,7 @@ def _example(head: ThingHead, height: int, width: int, hints: int) -> tuple[torc
     return luma, *features, 20 * torch.rand(hints, 1, height // 4, width // 4, generator=generator)
 
 
-def _graph(head: ThingHead) -> onnx.ModelProto:
+def _graph(head: ThingHead, card: ThingCard) -> onnx.ModelProto:
     example = _example(head, 3 * MULTIPLE, 4 * MULTIPLE, 2)
     rows, columns = torch.export.Dim("rows", min=1, max=64), torch.export.Dim("columns", min=1, max=64)
     shapes = [{2: MULTIPLE * rows, 3: MULTIPLE * columns}]
@@ -104,7 +104,7 @@ def _graph(head: ThingHead) -> onnx.ModelProto:
     return network_graph(
         head,
         example,
-        input_names=head.inputs,
-        output_names=[head.output],
+        input_names=card.inputs,
+        output_names=[card.graph_names[1]],
         dynamic_shapes=(shapes[0], tuple(shapes[1:])),
     )

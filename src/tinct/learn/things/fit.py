@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from tinct.color.spaces import FloatArray
-from tinct.learn.things.clicks import Sample, clicks, deepest
 from tinct.learn.things.head import ThingHead
+from tinct.learn.things.samples import Sample, clicks, deepest
 from tinct.runtime.thing import distance
 
 Seen = Mapping[str, NDArray[np.float16]]

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.runtime.thing import DISTANCE, FEATURES, LUMA, ODDS
+from tinct.runtime.thing import FEATURES
 
 _LOOK = (12, 24, 32, 32)  # channels of luma at 1/4 and of features at 1/8, 1/16 and 1/32, as they are compared
 _JOIN = (16, 32, 48, 48)  # channels of the combined differences at the same sizes
@@ -25,9 +25,6 @@ _NEAR = (2.0, 6.0, 20.0)
 
 class ThingHead(nn.Module):
     """Log odds that each pixel belongs to the thing at a click, from features of the picture."""
-
-    inputs = (LUMA, *FEATURES, DISTANCE)
-    output = ODDS
 
     def __init__(self, channels: Mapping[str, int]) -> None:
         """Build the network with random weights.
