@@ -60,8 +60,7 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "leak",
             100,
-            f"{pictures(count)} of {NAMES[split]} {are(count)} also in {' and '.join(others)}: "
-            "its scores are too good",
+            f"{pictures(count)} of {NAMES[split]} {are(count)} also in {' and '.join(others)}: its scores are too good",
             _pair_lines(pairs),
             remedy,
             pictures=_pair_names(pairs),

@@ -13,8 +13,8 @@ from tinct.learn.doctor.trials import Trial
 from tinct.learn.recognize.augment import Augmentation
 
 
-def trial(name, right, losses):
-    return Trial(tuple(losses), np.arange(100) < right, 0.5, (), False, name, 2)
+def trial(right, losses):
+    return Trial(tuple(losses), np.arange(100) < right, 0.5, (), False, 2)
 
 
 def examination(asked, *, helps=()):
@@ -26,21 +26,21 @@ def examination(asked, *, helps=()):
         telling=True,
         asked=asked,
         test=SimpleNamespace(names=("colors",), accuracies=(0.95,)),
-        trials=[(trial("another network", 93, [0.2]), SimpleNamespace(network="color_first"))],
-        helps=lambda name: trial(name, 93, [0.2]) if name in helps else None,
+        setups={"another network": SimpleNamespace(network="color_first")},
+        helps=lambda name: trial(93, [0.2]) if name in helps else None,
     )
 
 
 def test_what_does_not_learn_at_all_is_told_from_what_is_only_slow():
-    (stuck,) = _fine(examination(trial("as asked", 50, [0.69, 0.69])))
+    (stuck,) = _fine(examination(trial(50, [0.69, 0.69])))
     assert (stuck.kind, stuck.level) == ("data-are-fine", "fair")
-    (alone,) = _fine(examination(trial("as asked", 50, [0.69, 0.69]), helps=["another network"]))
+    (alone,) = _fine(examination(trial(50, [0.69, 0.69]), helps=["another network"]))
     assert alone.level == "serious"  # nothing but another network helps
     assert "color_first" in alone.evidence[-1]
-    (slow,) = _fine(examination(trial("as asked", 70, [2.0, 1.5])))
+    (slow,) = _fine(examination(trial(70, [2.0, 1.5])))
     assert (slow.kind, slow.sure) == ("slower-than-statistics", False)
     assert "more passes" in slow.evidence[-1]
-    (ended,) = _fine(examination(trial("as asked", 70, [1.5, 1.49])))
+    (ended,) = _fine(examination(trial(70, [1.5, 1.49])))
     assert ended.sure
 
 

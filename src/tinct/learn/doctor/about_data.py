@@ -40,7 +40,7 @@ FINE = 0.9
 
 def data_findings(examined: Examination) -> Iterator[Finding]:
     """Judge the data."""
-    rules = (_contradictions, _leaks, _unreadable, _empty, _films, _grey, _labels, _balance, _few, _files, _palette)
+    rules = (_contradictions, _leaks, _unread, _grey, _labels, _balance, _few, _files, _palette)
     for rule in rules:
         yield from rule(examined)
 
@@ -87,8 +87,8 @@ def _leaks(examined: Examination) -> Iterator[Finding]:
         )
 
 
-def _unreadable(examined: Examination) -> Iterator[Finding]:
-    left_out = examined.loaded.left_out
+def _unread(examined: Examination) -> Iterator[Finding]:
+    left_out, labelled = examined.loaded.left_out, examined.loaded.labelled
     if left_out:
         share = len(left_out) / (len(left_out) + len(examined.groups))
         yield Finding(
@@ -98,11 +98,7 @@ def _unreadable(examined: Examination) -> Iterator[Finding]:
             [f"{path}: {reason}" for path, reason in left_out[:4]],
             "copy or download the files again, or delete them",
         )
-
-
-def _empty(examined: Examination) -> Iterator[Finding]:
-    empty = examined.loaded.labelled.empty
-    if empty:
+    if empty := labelled.empty:
         yield Finding(
             "empty-class",
             25,
@@ -110,11 +106,7 @@ def _empty(examined: Examination) -> Iterator[Finding]:
             [f"not a class, since it is empty: {name}" for name in empty[:6]],
             "put pictures in a format that tinct reads into it, or move it away",
         )
-
-
-def _films(examined: Examination) -> Iterator[Finding]:
-    films = examined.loaded.labelled.films
-    if films:
+    if films := labelled.films:
         yield Finding(
             "films",
             25,
@@ -215,20 +207,18 @@ def _labels(examined: Examination) -> Iterator[Finding]:
 
 
 def _balance(examined: Examination) -> Iterator[Finding]:
-    most, least = (
-        max(examined.counts, key=lambda name: examined.counts[name]),
-        min(examined.counts, key=examined.counts.__getitem__),
-    )
-    ratio = examined.counts[most] / max(1, examined.counts[least])
+    counts = examined.counts
+    most, least = (choose(counts, key=counts.__getitem__) for choose in (max, min))
+    ratio = counts[most] / max(1, counts[least])
     if ratio < UNEVEN:
         return
-    share = examined.counts[most] / sum(examined.counts.values())
+    share = counts[most] / sum(counts.values())
     yield Finding(
         "unbalanced",
         50 if ratio >= VERY_UNEVEN else 20,
         f"{most} has {ratio:.0f} times as many pictures as {least}",
         [
-            f"{most}: {examined.counts[most]}, {least}: {examined.counts[least]}",
+            f"{most}: {counts[most]}, {least}: {counts[least]}",
             f"always naming {most} is right in {percent(share)}: an accuracy near that means nothing",
         ],
         "tinct weights classes equally in training; judge by the balanced accuracy, and add pictures of rare classes",

@@ -17,7 +17,7 @@ from tinct.learn.doctor.evidence import (
     sight_findings,
     unit_findings,
 )
-from tinct.learn.doctor.examination import Examination
+from tinct.learn.doctor.examination import OTHER_NETWORK, TOGETHER, Examination
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.plain import CHANCE, MARGIN, SIGNIFICANT, chance_p, interval
 from tinct.learn.doctor.trials import STEPS
@@ -57,7 +57,7 @@ def _changes(examined: Examination) -> Iterator[Finding]:
     evidence = [f"{line(change)} (p = {change.p:.2g})" for change in guilty]
     if examined.changes[0] not in guilty and not any(change.destroys for change in guilty):
         evidence.append(line(examined.changes[0]))
-    together = examined.helps("all of these") if blamed else None
+    together = examined.helps(TOGETHER) if blamed else None
     if helped is not None:
         evidence.append(examined.gain(helped, "without it"))
     elif together is not None:
@@ -98,7 +98,7 @@ def _input(examined: Examination) -> Iterator[Finding]:
     )
     if best.ratio > 2 * strongest.ratio:
         evidence.append(f"without standardising, it is largest in {best.name}: {percent(best.ratio)}")
-    alone, together = examined.helps("standardised"), examined.helps("all of these")
+    alone, together = examined.helps("standardised"), examined.helps(TOGETHER)
     if alone is not None:
         evidence.append(examined.gain(alone, "with each channel standardised"))
     elif together is not None:
@@ -126,7 +126,7 @@ def _rate(examined: Examination) -> Iterator[Finding]:
     broken = examined.asked.broken
     beyond = rates.breaks is not None and asked >= rates.breaks and examined.failing and examined.telling
     helped = examined.helps("rate")
-    together = examined.helps("all of these") if other is not None else None
+    together = examined.helps(TOGETHER) if other is not None else None
     if not broken and helped is None and together is None and not beyond:
         return
     high = broken or beyond or (other is not None and other < asked)
@@ -139,7 +139,7 @@ def _rate(examined: Examination) -> Iterator[Finding]:
     elif together is not None:
         evidence.append(examined.gain(together, "with this and all else that was changed"))
     if helped is None and together is not None:  # the rate that did well together with the other changes
-        other = next(setup.fitting.learning_rate for trial, setup in examined.trials if trial is together)
+        other = examined.setups[TOGETHER].fitting.learning_rate
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
     usual = examined.setup.network in NETWORKS and NETWORKS[examined.setup.network].learning_rate == asked
     yield Finding(
@@ -238,9 +238,11 @@ def _fine(examined: Examination) -> Iterator[Finding]:
         f"a logistic regression on plain statistics: {percent(reference)} right ({percent(low)} to {percent(high)})",
         f"by colours alone (leave-one-out): {percent(colors)}",
     ]
-    other = examined.helps("another network")
+    other = examined.helps(OTHER_NETWORK)
     if other is not None:
-        lines.append(f"{examined.trials[-1][1].network} is right in {percent(other.accuracy)} after as many steps")
+        lines.append(
+            f"{examined.setups[OTHER_NETWORK].network} is right in {percent(other.accuracy)} after as many steps"
+        )
     explained = any(examined.helps(name) for name in ("standardised", "rate", "augmentation"))
     remedy = (
         "use what works: tinct classify train without --network tries colour statistics and networks, picks the best"

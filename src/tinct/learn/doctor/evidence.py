@@ -146,6 +146,7 @@ class Measured:
         probed: what the probes measured of the network.
         seen: how much of a picture the network sees at once.
         asked: the short training as asked for.
+        tried: name of a change -> the short training with it.
     """
 
     truth: NDArray[np.intp] | None = None
@@ -154,6 +155,7 @@ class Measured:
     probed: Evidence = field(default_factory=Evidence)
     seen: Seen = field(default_factory=Seen)
     asked: Outcome | None = None
+    tried: dict[str, Outcome] = field(default_factory=dict)
 
     @property
     def chance(self) -> float:
@@ -186,6 +188,20 @@ class Measured:
         if self.asked is None or self.truth is None:
             return False
         return chance_p(self.asked.right, self.chance) < SIGNIFICANT
+
+    def works(self, change: str) -> bool:
+        """Return whether the training with a change was tried and does not fall short."""
+        return change in self.tried and not self.falls_short(self.tried[change])
+
+    def helps(self, change: str) -> Outcome | None:
+        """Return the training with a change, if it did clearly better than the one as asked for."""
+        asked, tried = self.asked, self.tried.get(change)
+        return tried if asked and tried and clearly_better(tried.right, asked.right) else None
+
+    def trials_json(self) -> list[dict[str, Any]]:
+        """Return plain values of all short trainings."""
+        trials = {"as asked": self.asked, **self.tried}
+        return [{"name": name, **trial.to_json()} for name, trial in trials.items() if trial is not None]
 
     def gain(self, outcome: Outcome, how: str) -> str:
         """Return the accuracy after a change, and before it, in one line."""

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
 from tinct.data.file_losses import FileFacts
 from tinct.data.labelled import Loaded
+from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import SettingError
 from tinct.learn.doctor.changes import NOTHING, ChangeFacts, Split, suspects
 from tinct.learn.doctor.evidence import USUAL_RATE, Measured, run_probes
-from tinct.learn.doctor.plain import CurvePoint, LabelTest, channel_moments, clearly_better
+from tinct.learn.doctor.plain import CurvePoint, LabelTest, channel_moments
 from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
 from tinct.learn.doctor.trials import PROBED, Bench, Setup, Trial, steps_for
 from tinct.learn.recognize.fit import Fitting
@@ -29,6 +30,8 @@ FEWEST = 20  # but at least this many of each
 # Four times the default width of each network that has one.
 WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.0, "color_first": 128}
 STACKED = "lab+hsv"
+# Names of trainings in `tried`, beside those with one setting changed.
+TOGETHER, OTHER_NETWORK = "all of these", "another network"
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,6 @@ class Examination(Measured):
         counts: pictures of each class, before some were chosen.
         groups: near-duplicates, as `near_duplicates` returns them.
         twins: pairs of the same picture in two classes.
-        leaks: number of pictures of val or test with a near-duplicate in train.
-        copies: number of pictures that are near-duplicates of an earlier one.
         grey: (N,) which pictures are grey.
         files: what the files have lost; None for arrays.
         split: pictures that the short trainings use.
@@ -82,7 +83,7 @@ class Examination(Measured):
         steps: steps of each short training; fewer if the network is costly.
         operations: that one picture costs, forward and backward.
         wider: a wider network's attempt to learn the batch by heart, if the network itself cannot.
-        trials: short trainings with something changed, and their settings.
+        setups: the settings of each training in `tried`.
     """
 
     test: LabelTest
@@ -93,8 +94,6 @@ class Examination(Measured):
     counts: dict[str, int]
     groups: NDArray[np.intp]
     twins: list[tuple[int, int]]
-    leaks: int
-    copies: int
     grey: NDArray[np.bool_]
     files: FileFacts | None
     split: Split
@@ -107,19 +106,23 @@ class Examination(Measured):
     steps: int = 0
     operations: float = 0.0
     wider: ByHeart | None = None
-    trials: list[tuple[Trial, Setup]] = field(default_factory=list)
+    setups: dict[str, Setup] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.loaded.labelled.classes)
 
-    def helps(self, name: str) -> Trial | None:
-        """Return the trial of this name, if it did clearly better than the training as asked for."""
-        for trial, _ in self.trials:
-            if trial.name == name and self.asked is not None:
-                return trial if clearly_better(trial.right, self.asked.right) else None
-        return None
+    @property
+    def leaks(self) -> int:
+        """Number of pictures of val or test with a near-duplicate in train."""
+        splits = np.array(self.loaded.labelled.splits)
+        return int(np.isin(self.groups[(splits == VAL) | (splits == TEST)], self.groups[splits == TRAIN]).sum())
+
+    @property
+    def copies(self) -> int:
+        """Number of pictures that are near-duplicates of an earlier one."""
+        return int((self.groups != np.arange(len(self.groups))).sum())
 
     def to_json(self) -> dict[str, Any]:
         """Return all numbers as plain values."""
@@ -144,7 +147,7 @@ class Examination(Measured):
             **probed,
             "by_heart": [*probed["by_heart"], *([self.wider.to_json()] if self.wider else [])],
             "sees": self.seen.pixels,
-            "trials": [trial.to_json() for trial in (self.asked, *(other for other, _ in self.trials)) if trial],
+            "trials": self.trials_json(),
         }
 
 
@@ -197,7 +200,7 @@ def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -
         tick()
         _probe(examined, bench, values, share=examined.steps / steps)
         tick()
-    examined.asked = bench.run("as asked", setup)
+    examined.asked = bench.run(setup)
     examined.probed.after = examined.asked.units
     tick()
     if setup.learns_by_steps and examined.failing and examined.telling:
@@ -231,12 +234,12 @@ def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None
     changes = _changes(examined)
 
     def run(name: str, changed: Setup) -> None:
-        examined.trials.append((bench.run(name, changed), changed))
+        examined.tried[name], examined.setups[name] = bench.run(changed), changed
         tick()
 
     for name, change in changes.items():
         run(name, change(setup))
-    if any(not examined.falls_short(trial) for trial, _ in examined.trials):
+    if any(map(examined.works, examined.tried)):
         return
     sound = setup
     for change in changes.values():
@@ -244,10 +247,10 @@ def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None
     if not setup.fitting.standardize:  # the rate that suits unscaled input may not suit standardised input
         sound = _fitted(sound, learning_rate=USUAL_RATE)
     if len(changes) > 1:
-        run("all of these", sound)
-    if not examined.trials or examined.falls_short(examined.trials[-1][0]):
+        run(TOGETHER, sound)
+    if not examined.works(TOGETHER):
         name = "color_first" if setup.network != "color_first" else "small_cnn"
-        run("another network", Setup(name, {}, STACKED if setup.color_space else "", Fitting(seed=setup.fitting.seed)))
+        run(OTHER_NETWORK, Setup(name, {}, STACKED if setup.color_space else "", Fitting(seed=setup.fitting.seed)))
 
 
 def _changes(examined: Examination) -> dict[str, Callable[[Setup], Setup]]:

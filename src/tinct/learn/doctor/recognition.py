@@ -132,8 +132,6 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
         counts=counts,
         groups=groups,
         twins=twins(loaded.pixels, labels, groups),
-        leaks=_leaks(loaded, groups),
-        copies=int((groups != np.arange(len(groups))).sum()),
         grey=grey_pictures(loaded.pixels) if labelled.kind == PICTURE else np.zeros(len(labels), dtype=bool),
         files=look_at_files(labelled) if labelled.kind == PICTURE else None,
         split=split,
@@ -195,12 +193,6 @@ def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Gen
         raise DataError(f"{labelled.place}: no pictures to measure on; put some into val/")
     # Shuffled, so that the first of them show all classes.
     return Split(random.permutation(np.array(train, dtype=np.intp)), random.permutation(np.array(val, dtype=np.intp)))
-
-
-def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
-    splits = np.array(loaded.labelled.splits)
-    inside = splits == TRAIN
-    return int(np.isin(groups[(splits == VAL) | (splits == TEST)], groups[inside]).sum())
 
 
 def _verdict(examined: Examination, findings: list[Finding]) -> str:

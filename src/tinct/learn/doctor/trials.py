@@ -62,16 +62,14 @@ class Trial(Outcome):
     """The result of a recogniser's short training.
 
     Attributes:
-        name: what was changed, or `as asked`.
         named: number of different classes that it names.
     """
 
-    name: str
     named: int
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a loss that is not finite is None."""
-        return {"name": self.name, "losses": finite(self.losses), **super().to_json(), "named": self.named}
+        return {"losses": finite(self.losses), **super().to_json(), "named": self.named}
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Bench:
             setup.network, self.train, self.classes, setup.color_space, setup.options, setup.fitting, random
         )
 
-    def run(self, name: str, setup: Setup) -> Trial:
+    def run(self, setup: Setup) -> Trial:
         """Train for the bench's steps, and measure the result."""
         truth = self.labels[self.split.train]
         fitting = setup.fitting
@@ -128,7 +126,6 @@ class Bench:
             float((trained.logits(some).argmax(axis=1) == truth[: len(some)]).mean()),
             tuple(dead_units(trained.network, trained.channels(some))) if setup.learns_by_steps else (),
             not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
-            name,
             len(np.unique(named)),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,6 @@ class Case:
         feed: applied to inputs before the model.
         read: applied to outputs before the loss.
         shuffle: shuffle the samples; if False, they keep the loader's order, provided that it is the same in each pass.
-        fresh: start from PyTorch's own initial weights.
-        unfreeze: train every parameter.
         whole: give the optimizer every parameter that takes part.
         undone: calls that do nothing in the forward pass.
         alter: functions that change a copy of the model; they add and remove no module.
@@ -86,11 +84,9 @@ class Case:
     feed: Map = same
     read: Map = same
     shuffle: bool = False
-    fresh: bool = False
-    unfreeze: bool = False
     whole: bool = False
     undone: Undone = NOTHING
-    alter: tuple[Callable[[nn.Module], None], ...] = ()
+    alter: tuple[Callable[[nn.Module], Any], ...] = ()
     groups: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
     seed: int = 0
@@ -108,15 +104,13 @@ class Case:
             remedy = "do not keep results of a forward pass in its attributes"
             raise SettingError(f"the model cannot be copied ({error}); {remedy}") from error
         network.zero_grad(set_to_none=True)
-        if self.fresh:
-            for module in network.modules():
-                if callable(getattr(module, "reset_parameters", None)):
-                    module.reset_parameters()  # type: ignore[operator]
         for alter in self.alter:
             alter(network)
-        if self.unfreeze:
-            network.requires_grad_(True)
         return network
+
+    def altered(self, change: Callable[[nn.Module], Any]) -> Case:
+        """Return the training with one more change made to each copy of the model."""
+        return replace(self, alter=(*self.alter, change))
 
     def set_modes(self, network: nn.Module) -> nn.Module:
         """Put a copy into the modes in which it is trained."""

@@ -18,8 +18,15 @@ from tinct.learn.doctor.own import rules
 from tinct.learn.doctor.own.answers import NUMBERS, Loss, Reading
 from tinct.learn.doctor.own.broken import not_numbers, what_breaks
 from tinct.learn.doctor.own.case import Case, Optimizer, Schedule, Step
-from tinct.learn.doctor.own.examined import Examined, begin, sample_without_copies
-from tinct.learn.doctor.own.experiments import HEART_STEPS, examine, probe_and_run, try_mends
+from tinct.learn.doctor.own.examination import (
+    HEART_STEPS,
+    Examined,
+    begin,
+    examine,
+    probe_and_run,
+    sample_without_copies,
+    try_mends,
+)
 from tinct.learn.doctor.own.given import Sample, check_parts, pair, read_sample, torch_loss, undisturbed
 from tinct.learn.doctor.plain import how_it_fails, with_interval
 

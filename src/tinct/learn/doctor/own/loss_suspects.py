@@ -304,3 +304,6 @@ def unscaled_targets(case: Case, looked: Looked) -> Iterator[Suspect]:
         "the network",
         lambda one: replace(one, read=lambda values: values * spread + middle),
     )  # fmt: skip
+
+
+LOOKS = (deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised)

@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 
 from tinct.learn.doctor.evidence import STILL_FALLING, gradient_findings, heart_lines, sight_findings, unit_findings
 from tinct.learn.doctor.findings import SERIOUS, Finding, percent
-from tinct.learn.doctor.own.examined import Examined
-from tinct.learn.doctor.own.input_suspects import moments
+from tinct.learn.doctor.own.examination import TOGETHER, Examined
+from tinct.learn.doctor.own.network_suspects import moments
 from tinct.learn.doctor.plain import MARGIN, SIGNIFICANT, paired_p
 from tinct.learn.doctor.probes import born_dead, explode, vanish
 
@@ -33,11 +33,11 @@ def mended(examined: Examined) -> Iterator[Finding]:
     for suspect in examined.suspects:
         lines, outcome = list(suspect.evidence), examined.tried.get(suspect.kind)
         works, needed = examined.works(suspect.kind), suspect.kind in examined.needed
-        helps = examined.failing and examined.helps(suspect.kind)
+        helps = examined.failing and examined.helps(suspect.kind) is not None
         if outcome is not None and examined.failing and (works or helps):
             lines.append(examined.gain(outcome, "with only this mended"))
-        elif needed and examined.together is not None:
-            lines.append(examined.gain(examined.together, "with all findings mended"))
+        elif needed:
+            lines.append(examined.gain(examined.tried[TOGETHER], "with all findings mended"))
             lines.append("without this mend, the others were not enough")
         weight = suspect.weight if works and examined.failing else suspect.weight - 2 if needed else 0
         # A rate may be too high only because inputs are 0 to 255: if both mends help, scaling comes first.

@@ -13,20 +13,9 @@ from torch import nn
 
 from tinct.learn.doctor.evidence import Evidence, heart_lines, range_line
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answer_suspects import blind, clamped, cut_off, mixed, rectified, unseen, unsteady
+from tinct.learn.doctor.own import loss_suspects, network_suspects
 from tinct.learn.doctor.own.case import Case, Looked, Suspect, leaves
-from tinct.learn.doctor.own.input_suspects import BATCH_NORM, pretrained, rearranged, scaling
-from tinct.learn.doctor.own.loss_suspects import (
-    deaf,
-    half_deaf,
-    pairs,
-    penalised,
-    squashed,
-    summed,
-    turned_round,
-    unlogged,
-    unscaled_targets,
-)
+from tinct.learn.doctor.own.network_suspects import BATCH_NORM
 from tinct.learn.doctor.probes import explode, vanish
 
 SMALL_BATCH = 4  # up to this size, the running statistics of batch norm are unsteady
@@ -100,7 +89,7 @@ def _parameters(case: Case, looked: Looked) -> Iterator[Suspect]:
         yield Suspect(
             "frozen", 90, f"{len(frozen)} of {len(named)} parameters are frozen, and the others cannot learn this",
             [f"requires_grad is off: {', '.join(frozen[:4])}"], "call requires_grad_(True) on more layers",
-            lambda one: replace(one, unfreeze=True, whole=True),
+            lambda one: replace(one, whole=True).altered(nn.Module.requires_grad_),
         )  # fmt: skip
 
 
@@ -129,7 +118,7 @@ def _modes(case: Case, looked: Looked) -> Iterator[Suspect]:
             [f"{name}: momentum {value:g}; in PyTorch, this is the share of the newest batch"
              for name, value in odd.items()],
             f"use {USUAL_MOMENTUM:g}; 0.99 in Keras is 0.01 in PyTorch",
-            lambda one: replace(one, alter=(*one.alter, steadied)),
+            lambda one: one.altered(steadied),
         )  # fmt: skip
     if case.batch_size <= SMALL_BATCH:
         yield Suspect(
@@ -164,7 +153,7 @@ def _restraints(case: Case, looked: Looked) -> Iterator[Suspect]:
         yield Suspect(
             "dropout", 91, f"dropout removes {percent(max(dropped.values()))} of what a layer passes on",
             [f"{name}: p = {p:g}" for name, p in dropped.items()], "0.1 to 0.5 is usual",
-            lambda one: replace(one, alter=(*one.alter, kept)),
+            lambda one: one.altered(kept),
         )  # fmt: skip
 
 
@@ -230,12 +219,12 @@ def _start(case: Case, probed: Evidence) -> Iterator[Suspect]:
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         yield Suspect(
             "weights-not-finite", 97, "the weights hold NaN or infinity: an earlier training has broken them", [],
-            "create the model anew", lambda one: replace(one, fresh=True), alone=97,
+            "create the model anew", lambda one: one.altered(_reset), alone=97,
         )  # fmt: skip
         return
     if not (explode(probed.layers) or vanish(probed.layers)):
         return
-    usual = dict(replace(case, fresh=True).make().named_parameters())
+    usual = dict(case.altered(_reset).make().named_parameters())
     odd = {
         name: float(weight.std() / usual[name].std())
         for name, weight in weights.items()
@@ -246,7 +235,7 @@ def _start(case: Case, probed: Evidence) -> Iterator[Suspect]:
             "bad-start", 95, "the initial weights are of the wrong size: gradients explode or vanish",
             [f"{name}: {ratio:.2g} times as large as PyTorch's own" for name, ratio in list(odd.items())[:6]],
             "keep PyTorch's initial weights and biases, or initialise them as He et al. 2015 do",
-            lambda one: replace(one, fresh=True),
+            lambda one: one.altered(_reset),
         )  # fmt: skip
 
 
@@ -334,8 +323,16 @@ def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
     return _Stepped(moved, float(torch.stack(norms).norm()) if norms else 0.0, any(came), len(steps))
 
 
+def _reset(network: nn.Module) -> None:
+    """Give a network PyTorch's own initial weights."""
+    for module in network.modules():
+        if callable(getattr(module, "reset_parameters", None)):
+            module.reset_parameters()  # type: ignore[operator]
+
+
 LOOKS = (
-    *(_steps, deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised),
-    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, unseen, rectified, clamped),
+    _steps,
+    *loss_suspects.LOOKS,
+    *network_suspects.LOOKS,
     *(_parameters, _modes, _restraints, _optimizer, _order),
 )
