@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -128,9 +129,7 @@ def _judged(rates: tuple[float, ...], losses: list[float], *, guess: float, ende
 
 def _smoothed(losses: list[float]) -> NDArray[np.float64]:
     """Return the losses after a median of three and a mean of three, so that no single step decides."""
-    padded = np.pad(np.array(losses), 1, mode="edge")
-    middle = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
-    padded = np.pad(middle, 1, mode="edge")
+    padded = np.pad(median_filter(losses, 3, mode="nearest"), 1, mode="edge")
     return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3)
 
 
@@ -289,14 +288,14 @@ def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
 
     Source: Luo et al. 2016, "Understanding the effective receptive field"; here every pixel with a gradient counts.
     """
-    convolutions: list[tuple[nn.Module, torch.Tensor]] = []
+    convolutions: list[torch.Tensor] = []
     dense: list[int] = []
 
     def note(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         if isinstance(module, nn.Linear):
             dense.append(module.in_features)
         elif max(output.shape[2:]) > 1 or not convolutions:
-            convolutions.append((module, output))
+            convolutions.append(output)
 
     handles = [
         module.register_forward_hook(note) for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)
@@ -304,11 +303,9 @@ def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
     try:
         some = values.clone().requires_grad_()
         network.eval()(some)
-        if not convolutions:
+        if not convolutions or not convolutions[-1].requires_grad:  # or `forward` cuts it off from its input
             return Seen()
-        last = convolutions[-1][1]
-        if not last.requires_grad:  # something in `forward` cuts it off from its input
-            return Seen()
+        last = convolutions[-1]
         middle = last[:, :, last.shape[2] // 2, last.shape[3] // 2].abs().sum()
         (gradient,) = torch.autograd.grad(middle, some)
     finally:

@@ -364,7 +364,7 @@ def autoencoder():
     return training(model, (values, values.clone()), loss=SQUARES, optimizer=partial(torch.optim.Adam, lr=2e-2))
 
 
-SOUND = {
+MORE_SOUND = {
     "LSTM": lambda: training(BatchMixed(batch_first=True), rows()),
     "cross-entropy on logarithms": lambda: training(net(end=nn.LogSoftmax(dim=1))),
     "words": lambda: training(Words(), words(), optimizer=partial(torch.optim.Adam, lr=2e-2)),

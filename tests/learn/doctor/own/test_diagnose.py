@@ -15,16 +15,24 @@ import torch
 from torch import nn
 
 from learn.doctor.own.broken_trainings import ALONE, CROSS, HEALTHY, TWO, loader, net, pictures, training
-from learn.doctor.own.more_trainings import MORE, SOUND
+from learn.doctor.own.more_trainings import MORE, MORE_SOUND
 from learn.doctor.own.questions import QUESTIONS
 from learn.doctor.own.third_trainings import THIRD, THIRD_SOUND, penalised
 from tinct.errors import DataError, SettingError
 from tinct.learn import DoctorCallback, assert_learns, diagnose
 
+QUICK = ("NaN in one input", "detach after the layers", "softmax over the batch")
+FAULTS = {**ALONE, **MORE, **THIRD}
+SOUND = {**HEALTHY, **MORE_SOUND, **THIRD_SOUND}
 
-@pytest.mark.parametrize("name", ALONE)
+
+def some_slow(names, quick):
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", some_slow(FAULTS, {*ALONE, *THIRD, *QUICK}))
 def test_a_fault_alone_is_named_first(name):
-    make, kinds = ALONE[name]
+    make, kinds = FAULTS[name]
     found = diagnose(**make())
     assert found.kinds[0] in kinds, str(found)
     assert found.findings[0].remedy in str(found)
@@ -37,43 +45,18 @@ def test_two_faults_at_once_are_the_first_two(name):
     assert set(found.kinds[:2]) == kinds, str(found)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", some_slow(SOUND, HEALTHY))
 def test_nothing_is_named_in_a_sound_training(name):
-    found = diagnose(**HEALTHY[name]())
+    found = diagnose(**SOUND[name]())
     assert found.kinds == [], str(found)
     assert found.verdict.startswith("it learns: ")
     assert "nothing to complain of" in str(found)
-
-
-QUICK = ("NaN in one input", "detach after the layers", "softmax over the batch")
-REST = [pytest.param(name, marks=pytest.mark.slow) for name in MORE if name not in QUICK]
-
-
-@pytest.mark.parametrize("name", [*QUICK, *REST])
-def test_a_fault_of_the_second_set_is_named_first(name):
-    make, kinds = MORE[name]
-    found = diagnose(**make())
-    assert found.kinds[0] in kinds, str(found)
-
-
-@pytest.mark.parametrize("name", THIRD)
-def test_a_fault_of_the_third_set_is_named_first(name):
-    make, kinds = THIRD[name]
-    found = diagnose(**make())
-    assert found.kinds[0] in kinds, str(found)
 
 
 def test_a_loss_that_holds_the_weights_leaves_no_gradient_behind():
     given = penalised()
     diagnose(**given, steps=5)
     assert all(weight.grad is None for weight in given["model"].parameters())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*SOUND, *THIRD_SOUND])
-def test_nothing_is_named_in_sound_trainings_that_look_odd(name):
-    found = diagnose(**{**SOUND, **THIRD_SOUND}[name]())
-    assert found.kinds == [], str(found)
 
 
 @pytest.mark.slow
