@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
 from tinct.data.file_losses import FileFacts
@@ -19,10 +20,11 @@ from tinct.errors import SettingError
 from tinct.learn.doctor.changes import NOTHING, ChangeFacts, Split, suspects
 from tinct.learn.doctor.evidence import USUAL_RATE, Measured, run_probes
 from tinct.learn.doctor.plain import CurvePoint, LabelTest, channel_moments
-from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
-from tinct.learn.doctor.trials import PROBED, Bench, Setup, Trial, steps_for
-from tinct.learn.recognize.fit import Fitting
+from tinct.learn.doctor.probes import ByHeart, Probe, dead_units, learn_by_heart, receptive_field
+from tinct.learn.doctor.trials import Setup, Trial, batch_of_all, steps_for
+from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
 
+PROBED = 64  # pictures on which dead ReLUs are counted
 RANGE_STEPS = 60  # of the range test; costly networks get fewer
 HEART_STEPS = 80  # of learning one batch by heart; costly networks get fewer
 FEWEST = 20  # but at least this many of each
@@ -177,6 +179,68 @@ def _moments(examined: Examination, space: str) -> list[ChannelFacts]:
     return [ChannelFacts(*row) for row in zip(names, middle.tolist(), spread.tolist(), signal.tolist(), strict=True)]
 
 
+def _begin(examined: Examination, setup: Setup) -> Trained:
+    """Return the network of a training before its first step."""
+    random = np.random.default_rng(setup.fitting.seed)
+    pixels = examined.loaded.pixels[examined.split.train]
+    return begin_network(
+        setup.network, pixels, examined.classes, setup.color_space, setup.options, setup.fitting, random
+    )
+
+
+def _run(examined: Examination, setup: Setup) -> Trial:
+    """Train for some steps, and measure the result."""
+    train, val = examined.split.train, examined.split.val
+    pixels, labels = examined.loaded.pixels, examined.loaded.labelled.labels
+    steps = examined.steps or examined.most
+    passes = max(1, round(steps / math.ceil(len(train) / setup.fitting.batch_size)))
+    trained = fit_network(
+        setup.network,
+        pixels[train],
+        labels[train],
+        classes=examined.classes,
+        color_space=setup.color_space,
+        options=setup.options,
+        fitting=replace(setup.fitting, epochs=passes, minutes=None),
+    )
+    logits = trained.logits(pixels[val])
+    named, some = logits.argmax(axis=1), train[:PROBED]
+    return Trial(
+        tuple(trained.losses),
+        np.asarray(named == labels[val]),
+        float((trained.logits(pixels[some]).argmax(axis=1) == labels[some]).mean()),
+        tuple(dead_units(trained.network, trained.channels(pixels[some]))) if setup.learns_by_steps else (),
+        not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
+        len(np.unique(named)),
+    )
+
+
+def _probe(examined: Examination, setup: Setup) -> Probe:
+    """Prepare experiments on one batch, without augmentation and label smoothing."""
+    # Nothing is changed, except that each picture is standardised if the fitting does that.
+    still = replace(NOTHING, per_image=setup.fitting.augmentation.per_image)
+    plain = replace(setup, fitting=replace(setup.fitting, augmentation=still, smoothing=0.0))
+    train, labels = examined.split.train, examined.loaded.labelled.labels
+    chosen = train[batch_of_all(labels[train])]
+    values = _begin(examined, plain).channels(examined.loaded.pixels[chosen])
+    truth = torch.from_numpy(labels[chosen].astype(np.int64))
+
+    def loss(network: nn.Module) -> torch.Tensor:
+        return nn.functional.cross_entropy(network(values), truth)
+
+    def right(network: nn.Module) -> float:
+        with torch.no_grad():
+            return float((network(values).argmax(dim=1) == truth).float().mean())
+
+    def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
+        return make_optimizer(network, replace(plain.fitting, learning_rate=rate, weight_decay=0.0))
+
+    guess = math.log(examined.classes)
+    return Probe(
+        lambda: _begin(examined, plain).network, loss, optimizer, guess, accuracy=right, clip=setup.fitting.clip
+    )
+
+
 def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -> None:
     """Run everything that needs the network, and add the results to the examination.
 
@@ -185,56 +249,54 @@ def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -
         steps: of each short training, at most.
         tick: called after each experiment.
     """
-    setup, labels = examined.setup, examined.loaded.labelled.labels
+    setup = examined.setup
     examined.most = steps
-    bench = Bench(examined.loaded.pixels, labels, examined.classes, examined.split, steps)
     if setup.learns_by_steps:
-        trained = bench.begin(setup)
-        values = trained.channels(bench.train[:PROBED])
+        trained = _begin(examined, setup)
+        values = trained.channels(examined.loaded.pixels[examined.split.train[:PROBED]])
         size = setup.fitting.batch_size
         examined.steps, examined.operations = steps_for(trained.network, values, batch_size=size, most=steps)
-        bench = replace(bench, steps=examined.steps)
         examined.channels = channels_as_seen(examined, trained.mean, trained.std)
         examined.others = channels_of_spaces(examined)
         examined.seen = receptive_field(trained.network, values[:8])
         tick()
-        _probe(examined, bench, values, share=examined.steps / steps)
+        _try_batch(examined, values, share=examined.steps / steps)
         tick()
-    examined.asked = bench.run(setup)
+    examined.asked = _run(examined, setup)
     examined.probed.after = examined.asked.units
     tick()
     if setup.learns_by_steps and examined.failing and examined.telling:
-        _vary(examined, bench, tick)
+        _vary(examined, tick)
 
 
-def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
+def _try_batch(examined: Examination, values: torch.Tensor, *, share: float) -> None:
     """Run the range test, and learn one batch by heart: as asked for and, if that fails, with changes."""
     setup = examined.setup
     turns = max(FEWEST, round(HEART_STEPS * share))
     rate = setup.fitting.learning_rate
     range_steps = max(FEWEST, round(RANGE_STEPS * share))
-    examined.probed = run_probes(bench.probe(setup), values, rate=rate, range_steps=range_steps, heart_steps=turns)
+    examined.probed = run_probes(_probe(examined, setup), values, rate=rate, range_steps=range_steps, heart_steps=turns)
     hearts = examined.probed.hearts
     if not hearts[-1].known and not setup.fitting.standardize:
-        sound = bench.probe(_fitted(setup, standardize=True))
+        sound = _probe(examined, _fitted(setup, standardize=True))
         hearts.append(learn_by_heart(sound, name="standardised, at a usual rate", rate=USUAL_RATE, steps=turns))
     if not any(heart.known for heart in hearts) and setup.network in WIDER:
         width = WIDER[setup.network]
         try:
-            wider = bench.probe(replace(setup, options={**setup.options, "width": width}))
+            wider = _probe(examined, replace(setup, options={**setup.options, "width": width}))
         except SettingError:  # the width does not go with the other options
             return
         name = f"with a width of {width:g}"
         examined.wider = learn_by_heart(wider, name=name, rate=min(rate, USUAL_RATE), steps=turns)
 
 
-def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None:
+def _vary(examined: Examination, tick: Callable[[], None]) -> None:
     """Train again with one setting changed at a time; if none learns, with all changed, then with another network."""
     setup = examined.setup
     changes = _changes(examined)
 
     def run(name: str, changed: Setup) -> None:
-        examined.tried[name], examined.setups[name] = bench.run(changed), changed
+        examined.tried[name], examined.setups[name] = _run(examined, changed), changed
         tick()
 
     for name, change in changes.items():

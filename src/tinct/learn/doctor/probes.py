@@ -31,7 +31,7 @@ VANISHING = 1e-4
 # From this ratio of gradient to weights on, a step of plain descent at a rate of 1e-2 changes a layer completely.
 EXPLODING = 100.0
 KNOWN = 0.95  # a batch is known by heart from this accuracy on
-RELUS = frozenset({torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu})
+RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
 
 
 @dataclass(frozen=True)

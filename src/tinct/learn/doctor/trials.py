@@ -1,9 +1,8 @@
-"""Short trainings of a recogniser: as asked for, and with one setting changed at a time."""
+"""A recogniser's training in question, the results of short ones, and how long these may be."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tinct.color.inputs import PICTURE
-from tinct.learn.doctor.changes import NOTHING, Split
 from tinct.learn.doctor.evidence import Outcome
-from tinct.learn.doctor.probes import Probe, dead_units, finite
+from tinct.learn.doctor.probes import finite
 from tinct.learn.networks.recognizers import NETWORKS
-from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
+from tinct.learn.recognize.fit import Fitting
 
 # Steps of a short training. After about this many, a sound training is well above chance if classes differ in colour.
 STEPS = 100
@@ -24,7 +22,6 @@ STEPS = 100
 WORK = 1.2e12
 FEWEST_STEPS = 20  # but at least this many
 BATCH = 24  # pictures in the batch that is learned by heart
-PROBED = 64  # pictures on which dead ReLUs are counted
 
 
 @dataclass(frozen=True)
@@ -70,87 +67,6 @@ class Trial(Outcome):
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a loss that is not finite is None."""
         return {"losses": finite(self.losses), **super().to_json(), "named": self.named}
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Pictures for short trainings.
-
-    Attributes:
-        pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32.
-        labels: (N,) classes.
-        classes: number of classes.
-        split: pictures to train on and to measure on.
-        steps: of each short training.
-    """
-
-    pixels: NDArray[Any]
-    labels: NDArray[np.intp]
-    classes: int
-    split: Split
-    steps: int
-
-    @property
-    def train(self) -> NDArray[Any]:
-        """The pictures to train on."""
-        picked: NDArray[Any] = self.pixels[self.split.train]
-        return picked
-
-    def begin(self, setup: Setup) -> Trained:
-        """Return the network of a training before its first step."""
-        random = np.random.default_rng(setup.fitting.seed)
-        return begin_network(
-            setup.network, self.train, self.classes, setup.color_space, setup.options, setup.fitting, random
-        )
-
-    def run(self, setup: Setup) -> Trial:
-        """Train for the bench's steps, and measure the result."""
-        truth = self.labels[self.split.train]
-        fitting = setup.fitting
-        passes = max(1, round(self.steps / math.ceil(len(truth) / fitting.batch_size)))
-        trained = fit_network(
-            setup.network,
-            self.train,
-            truth,
-            classes=self.classes,
-            color_space=setup.color_space,
-            options=setup.options,
-            fitting=replace(fitting, epochs=passes, minutes=None),
-        )
-        logits = trained.logits(self.pixels[self.split.val])
-        named = logits.argmax(axis=1)
-        some = self.train[:PROBED]
-        return Trial(
-            tuple(trained.losses),
-            np.asarray(named == self.labels[self.split.val]),
-            float((trained.logits(some).argmax(axis=1) == truth[: len(some)]).mean()),
-            tuple(dead_units(trained.network, trained.channels(some))) if setup.learns_by_steps else (),
-            not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
-            len(np.unique(named)),
-        )
-
-    def probe(self, setup: Setup) -> Probe:
-        """Prepare experiments on one batch, without augmentation and label smoothing."""
-        # Nothing is changed, except that each picture is standardised if the fitting does that.
-        still = replace(NOTHING, per_image=setup.fitting.augmentation.per_image)
-        plain = replace(setup, fitting=replace(setup.fitting, augmentation=still, smoothing=0.0))
-        chosen = self.split.train[batch_of_all(self.labels[self.split.train])]
-        first = self.begin(plain)
-        values = first.channels(self.pixels[chosen])
-        truth = torch.from_numpy(self.labels[chosen].astype(np.int64))
-
-        def loss(network: nn.Module) -> torch.Tensor:
-            return nn.functional.cross_entropy(network(values), truth)
-
-        def right(network: nn.Module) -> float:
-            with torch.no_grad():
-                return float((network(values).argmax(dim=1) == truth).float().mean())
-
-        def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-            return make_optimizer(network, replace(plain.fitting, learning_rate=rate, weight_decay=0.0))
-
-        guess = math.log(self.classes)
-        return Probe(lambda: self.begin(plain).network, loss, optimizer, guess, accuracy=right, clip=setup.fitting.clip)
 
 
 def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -23,8 +23,9 @@ from tinct.learn.doctor.own.examination import (
     Examined,
     begin,
     examine,
-    probe_and_run,
+    probe_batch,
     sample_without_copies,
+    train_as_asked,
     try_mends,
 )
 from tinct.learn.doctor.own.given import Sample, check_parts, pair, read_sample, torch_loss, undisturbed
@@ -84,14 +85,14 @@ def diagnose(
     loss = torch_loss(loss)
     with undisturbed(model, train_loader, val_loader):
         device = next(model.parameters(), torch.zeros(0)).device
-        train = read_sample(train_loader, device)
+        sample = read_sample(train_loader, device)
         given = None if val_loader is None else read_sample(val_loader, device)
-        bare = Case(model, loss, optimizer, train, train, Reading(NUMBERS, loss), steps, train.batch_size, step,
+        bare = Case(model, loss, optimizer, sample, sample, Reading(NUMBERS, loss), steps, sample.batch_size, step,
                     scheduler, scheduler_every, seed=seed)  # fmt: skip
         found = _stopped(bare)
         if found is None:
             examined = _hold_out(bare, given, classes)
-            examine(examined, None if epochs is None else max(1, round(epochs * train.batches)), steps)
+            examine(examined, None if epochs is None else max(1, round(epochs * sample.batches)), steps)
             found = _concluded(examined)
     return replace(found, seconds=time.perf_counter() - began)
 
@@ -142,10 +143,11 @@ def _not_by_heart(bare: Case) -> Diagnosis | None:
     every = np.arange(len(sample.inputs))
     examined = begin(bare, sample, sample, sample, given=False, classes=None)
     examined.groups = np.concatenate([every, every + len(every)])
-    probe_and_run(examined, every, bare.steps)
+    probe_batch(examined, every, bare.steps)
     heart = examined.probed.hearts[0]
     if heart.known:
         return None
+    train_as_asked(examined)
     try_mends(examined)
     right = "" if examined.labels is None or heart.accuracy is None else f"{percent(heart.accuracy)} right, "
     losses = f"loss {heart.losses[0]:.4g} to {heart.losses[-1]:.4g} in {len(heart.losses)} steps"
@@ -158,9 +160,9 @@ def _not_by_heart(bare: Case) -> Diagnosis | None:
 
 def _stopped(bare: Case) -> Diagnosis | None:
     """Return what stops a training at its first step; None if nothing does."""
-    train = bare.train
-    batch = train.part(np.arange(min(train.batch_size, len(train.inputs))))
-    broken = list(not_numbers(train)) or list(what_breaks(bare.set_modes(bare.make()), bare.loss, batch))
+    sample = bare.train
+    batch = sample.part(np.arange(min(sample.batch_size, len(sample.inputs))))
+    broken = list(not_numbers(sample)) or list(what_breaks(bare.set_modes(bare.make()), bare.loss, batch))
     if not broken:
         return None
     findings = in_order(broken)

@@ -208,7 +208,8 @@ def examine(examined: Examined, planned: int | None, steps: int) -> None:
     if case.train.is_picture:
         examined.seen = receptive_field(case.make(), examined.looked.some.inputs[:4])
     chosen = _batch(examined)
-    probe_and_run(examined, chosen, HEART_STEPS)
+    probe_batch(examined, chosen, HEART_STEPS)
+    train_as_asked(examined)
     if examined.failing and examined.telling:
         try_mends(examined)
         for attempt in (_try_adam, _try_plain_network):
@@ -216,20 +217,18 @@ def examine(examined: Examined, planned: int | None, steps: int) -> None:
                 attempt(examined, chosen)
 
 
-def probe_and_run(examined: Examined, chosen: NDArray[np.intp], heart_steps: int) -> None:
-    """Probe the network with a batch, train as asked for, and look for possible faults.
+def probe_batch(examined: Examined, chosen: NDArray[np.intp], heart_steps: int) -> None:
+    """Probe the network with a batch: these samples of those to train on, learned by heart in at most so many steps."""
+    case, some = examined.case, examined.looked.some.inputs
+    batch, rate = case.probe(chosen), case.asked_rate
+    examined.probed = run_probes(batch, some, rate=rate, range_steps=RANGE_STEPS, heart_steps=heart_steps)
 
-    Args:
-        examined: to which everything that is measured is added.
-        chosen: indices of the batch among the samples to train on.
-        heart_steps: of learning the batch by heart, at most.
-    """
-    case = examined.case
-    some, rate = examined.looked.some.inputs, case.asked_rate
-    examined.probed = run_probes(case.probe(chosen), some, rate=rate, range_steps=RANGE_STEPS, heart_steps=heart_steps)
-    examined.asked = case.run()
+
+def train_as_asked(examined: Examined) -> None:
+    """Train as asked for, and list possible faults."""
+    examined.asked = examined.case.run()
     examined.probed.after = examined.asked.units
-    examined.suspects = list(suspects(case, examined.looked, examined.probed))
+    examined.suspects = list(suspects(examined.case, examined.looked, examined.probed))
 
 
 def _batch(examined: Examined) -> NDArray[np.intp]:
@@ -323,5 +322,5 @@ def _try_plain_network(examined: Examined, chosen: NDArray[np.intp]) -> None:
     shaped = nn.Unflatten(1, shape) if shape else nn.Flatten(0)
     network = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last, shaped).to(some.inputs.device)
     plain = replace(case, model=network, optimizer=None, feed=lambda given: (given - mean) / spread, read=through)
-    probe = plain.probe(chosen)
-    examined.plain_heart = learn_by_heart(probe, name="a plain network", rate=USUAL_RATE, steps=HEART_STEPS)
+    batch = plain.probe(chosen)
+    examined.plain_heart = learn_by_heart(batch, name="a plain network", rate=USUAL_RATE, steps=HEART_STEPS)

@@ -9,7 +9,7 @@ import random
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class Sample:
     def part(self, chosen: Any) -> Sample:
         """Return the samples of these indices (M,)."""
         index = torch.as_tensor(np.asarray(chosen), dtype=torch.long, device=self.inputs.device)
-        return Sample(self.inputs[index], self.targets[index], self.batch_size, self.batches, self.same_order)
+        return replace(self, inputs=self.inputs[index], targets=self.targets[index])
 
     @property
     def is_picture(self) -> bool:

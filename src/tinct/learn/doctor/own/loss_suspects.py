@@ -51,9 +51,9 @@ def squashed(case: Case, looked: Looked) -> Iterator[Suspect]:
             alone=97,
         )  # fmt: skip
         return
-    best, held = reaches(case.loss, targets, outputs, FREE), reaches(case.loss, targets, outputs, answers)
     if answers not in (SHARES, UNIT):
         return
+    best, held = reaches(case.loss, targets, outputs, FREE), reaches(case.loss, targets, outputs, answers)
     name = "softmax" if answers == SHARES else "sigmoid"
 
     def undone(values: torch.Tensor) -> torch.Tensor:

@@ -20,12 +20,10 @@ _STEPS = {
     getattr(place, name) for name in ("round", "sign", "floor", "ceil", "trunc") for place in (torch, torch.Tensor)
 }
 # Functions that limit numbers to bounds; beyond these, their gradient is 0.
-CLAMPS = frozenset(
-    {
-        *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
-        nn.functional.hardtanh,
-    }
-)
+CLAMPS = {
+    *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
+    nn.functional.hardtanh,
+}
 
 
 @dataclass(frozen=True)
