@@ -9,33 +9,22 @@ import numpy as np
 from tinct.color.inputs import PICTURE
 from tinct.data.file_losses import FileFacts, names_of
 from tinct.data.findings import are, have, pictures
+from tinct.learn.doctor.evidence import VERY_UNEVEN
 from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
 
-# A folder is grey from this share of grey pictures on; in a few, JPEG artefacts or borders have colour.
-ALL_GREY = 0.9
-# From this share of grey pictures on, they are mentioned.
-SOME_GREY = 0.05
-# Classes are uneven if the largest has this many times the pictures of the smallest.
-UNEVEN = 3.0
-# From here on, always naming the largest is right in 10 of 11 pictures.
-VERY_UNEVEN = 10.0
+ALL_GREY = 0.9  # a folder is grey from this share of grey pictures on; in a few, JPEG artefacts or borders have colour
+SOME_GREY = 0.05  # from this share of grey pictures on, they are mentioned
+UNEVEN = 3.0  # classes are uneven if the largest has this many times the pictures of the smallest
 # A class with fewer pictures cannot be judged: 10 to measure on give an interval of 40 percentage points.
 FEWEST_OF_A_CLASS = 20
-# More pictures would help if doubling their number brought at least this much accuracy.
-STILL_RISING = 0.03
-# From this share on, copies or contradictions change the accuracy visibly.
-MANY = 0.01
-# A palette has collapsed if a picture has at most this many colours, at least `WIDE_GAP` levels apart.
-FEW_COLORS = 32
-# A plain picture has few colours too, but close together.
-WIDE_GAP = 4.0
-# A palette has also collapsed if one colour fills this share of a picture.
-ONE_COLOR = 0.6
-# Pictures are saturated if this share of their pixels has a channel at the end of its range.
-CUT_OFF = 0.3
-# If plain statistics are this accurate, the pictures are good enough.
-FINE = 0.9
+STILL_RISING = 0.03  # more pictures would help if doubling their number brought at least this much accuracy
+MANY = 0.01  # from this share on, copies or contradictions change the accuracy visibly
+FEW_COLORS = 32  # a palette has collapsed if a picture has at most this many colours, at least `WIDE_GAP` levels apart
+WIDE_GAP = 4.0  # a plain picture has few colours too, but close together
+ONE_COLOR = 0.6  # a palette has also collapsed if one colour fills this share of a picture
+CUT_OFF = 0.3  # pictures are saturated if this share of their pixels has a channel at the end of its range
+FINE = 0.9  # if plain statistics are this accurate, the pictures are good enough
 
 
 def data_findings(examined: Examination) -> Iterator[Finding]:

@@ -29,10 +29,8 @@ CHANGES = {
     "hue": "hue jitter", "saturation": "saturation jitter", "grey": "turning pictures grey", "flip": "mirroring",
     "per_image": "standardising each picture by itself", "brightness": "brightness jitter", "all": "all together",
 }  # fmt: skip
-# Contrast is low if the classes' means differ by less than this share of the input's root mean square.
-FAINT = 0.05
-# The loss is stuck if it is within this share of ln(classes), the loss of guessing.
-STUCK = 0.03
+FAINT = 0.05  # contrast is low if the classes' means differ by less than this share of the input's root mean square
+STUCK = 0.03  # the loss is stuck if it is within this share of ln(classes), the loss of guessing
 
 
 def training_findings(examined: Examination) -> Iterator[Finding]:

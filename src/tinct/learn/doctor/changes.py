@@ -15,8 +15,7 @@ from tinct.learn.recognize.augment import Augmentation, augment
 NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)
 # Changes that may destroy colours or their shapes; mixing and moving do not.
 TRIED = ("hue", "saturation", "grey", "per_image", "brightness", "flip")
-# A loss of accuracy below this is a fair price for the variety that changes bring.
-WORTH = 0.05
+WORTH = 0.05  # a loss of accuracy below this is a fair price for the variety that changes bring
 
 
 @dataclass(frozen=True)

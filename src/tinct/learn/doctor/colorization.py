@@ -48,13 +48,11 @@ CROP = 64  # pixels: edge of the squares that experiments use
 BATCH = 8  # squares in a batch
 STEPS = 60  # of each experiment; they take about a quarter of a minute
 BINS_FROM = 400  # photographs that colour bins are learned from
-# At most this many photographs of a split are surveyed: what spoils a training shows in them.
-LOOKED_AT = 400
+LOOKED_AT = 400  # at most this many photographs of a split are surveyed: what spoils a training shows in them
 # A batch is learned by heart if its loss is below this share of that of the best single answer for all pixels. Luma
 # does not determine colours, so a lower share would require the network to remember every pixel.
 KNOWN = 0.75
-# A training is stuck if its loss is above this share of that of the best single answer.
-STUCK = 0.98
+STUCK = 0.98  # a training is stuck if its loss is above this share of that of the best single answer
 ALIKE_RATES = 5.0  # a rate within this factor of the suggested one is as good
 
 

@@ -46,12 +46,13 @@ LARGEST_INPUT = 10.0  # inputs are unscaled if their root mean square is above t
 SMALLEST_INPUT = 0.1  # or below this (He et al. 2015)
 # Without classes, a training falls short unless this share of its answers is clearly better than a constant.
 HALF_RIGHT = 0.5
-# A network that overfits has at least this accuracy on training samples.
-OVERFITTED = 0.95
-# Its accuracy on held-out samples is lower by this.
-GAP = 0.2
+OVERFITTED = 0.95  # a network that overfits has at least this accuracy on training samples
+GAP = 0.2  # its accuracy on held-out samples is lower by this
 # The loss is still falling if it falls by more than this share from one part of a training to the next.
 STILL_FALLING = 0.03
+# If the larger of two classes has this many times the samples, always naming it is right in 10 of 11 of them.
+VERY_UNEVEN = 10.0
+HEART_STEPS = 80  # of learning one batch by heart, at most
 
 
 @dataclass

@@ -18,15 +18,14 @@ from tinct.data.labelled import Loaded
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import SettingError
 from tinct.learn.doctor.changes import NOTHING, ChangeFacts, Split, suspects
-from tinct.learn.doctor.evidence import USUAL_RATE, Measured, run_probes
+from tinct.learn.doctor.evidence import HEART_STEPS, USUAL_RATE, Measured, run_probes
 from tinct.learn.doctor.plain import CurvePoint, LabelTest, channel_moments
 from tinct.learn.doctor.probes import ByHeart, Probe, dead_units, learn_by_heart, receptive_field
 from tinct.learn.doctor.trials import Setup, Trial, batch_of_all, steps_for
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
 
 PROBED = 64  # pictures on which dead ReLUs are counted
-RANGE_STEPS = 60  # of the range test; costly networks get fewer
-HEART_STEPS = 80  # of learning one batch by heart; costly networks get fewer
+RANGE_STEPS = 60  # of the range test; costly networks get fewer, and fewer to learn a batch by heart
 FEWEST = 20  # but at least this many of each
 
 # Four times the default width of each network that has one.

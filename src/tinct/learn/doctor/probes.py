@@ -16,12 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 LOWEST_RATE = 1e-6  # of the range test: below, nothing changes in so few steps
 HIGHEST_RATE = 1.0  # of the range test: above, every training breaks
-# The suggested rate is this many times below the one with the lowest loss; usual for Adam.
-MARGIN = 10.0
-# If the loss fell, learning is broken once the loss has risen again by this share of the fall.
-TAKEN_BACK = 0.5
-# If the loss did not fall, learning is broken once the loss has risen by this share of the initial loss.
-RISEN = 0.25
+MARGIN = 10.0  # the suggested rate is this many times below the one with the lowest loss; usual for Adam
+TAKEN_BACK = 0.5  # if the loss fell, learning is broken once the loss has risen again by this share of the fall
+RISEN = 0.25  # if the loss did not fall, learning is broken once the loss has risen by this share of the initial loss
 # A fall counts from this share of the initial loss on, or of the loss of guessing if that is lower.
 SMALLEST_FALL = 0.05
 DEAD = 0.95  # a layer with this share of dead units passes nothing on

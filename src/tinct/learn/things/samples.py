@@ -29,8 +29,7 @@ REST = -1  # kind of a region that is not a thing: what a mask leaves over
 # If the parts of a thing have different colours, like a person's clothes, its pixels belong to what was clicked if
 # their colour is within this distance of the click's, in 8-bit Lab.
 _ALIKE = 10.0
-# From this distance on they do not belong to it; in between it is unknown.
-_UNLIKE = 22.0
+_UNLIKE = 22.0  # from this distance on they do not belong to it; in between it is unknown
 _LEAST = 0.003  # smallest region that is clicked, as a share of the picture
 _STROKES = 0.15  # share of clicks that are strokes
 _MOST_POINTS = 4  # of a stroke

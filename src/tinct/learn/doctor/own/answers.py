@@ -38,8 +38,7 @@ THROUGH: dict[str, Map] = {
     ALWAYS_ONE: torch.ones_like,
     POSITIVE: nn.functional.softplus,
 }
-# An answer that is not a class is right if its loss is below this share of that of the best constant answer.
-HALF = 0.5
+HALF = 0.5  # an answer that is not a class is right if its loss is below this share of that of the best constant answer
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ import torch
 from torch import nn
 
 from tinct.errors import DataError, SettingError
-from tinct.learn.doctor.evidence import heart_lines, range_line
+from tinct.learn.doctor.evidence import HEART_STEPS, heart_lines, range_line
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
 from tinct.learn.doctor.own import rules
 from tinct.learn.doctor.own.answers import NUMBERS, Loss, Reading
 from tinct.learn.doctor.own.broken import not_numbers, what_breaks
 from tinct.learn.doctor.own.case import Case, Optimizer, Schedule, Step
 from tinct.learn.doctor.own.examination import (
-    HEART_STEPS,
     Examined,
     begin,
     examine,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tinct.data.duplicates import near_duplicates
-from tinct.learn.doctor.evidence import USUAL_RATE, Measured, heart_lines, range_line, run_probes
+from tinct.learn.doctor.evidence import HEART_STEPS, USUAL_RATE, Measured, heart_lines, range_line, run_probes
 from tinct.learn.doctor.own.answers import ALWAYS_ONE, FREE, THROUGH, kind_of_answers, make_reading, reaches
 from tinct.learn.doctor.own.case import Case, Looked, Run, Suspect
 from tinct.learn.doctor.own.given import Sample
@@ -34,7 +34,6 @@ from tinct.learn.doctor.trials import BATCH, batch_of_all, steps_for
 EDGE = 64  # pixels: plain statistics are computed on pictures no larger than this
 NUMBERS = 2000  # of each input that is not a picture, plain statistics use at most this many
 RANGE_STEPS = 50  # of the learning rate range test
-HEART_STEPS = 80  # of learning one batch by heart
 # A schedule that falls below this share of the rate within a short training may be why nothing is learned.
 TAKEN_AWAY = 0.01
 TOGETHER = "all mends"  # name of the training with all mends in `tried`

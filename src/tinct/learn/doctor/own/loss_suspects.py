@@ -29,14 +29,10 @@ from tinct.learn.doctor.own.case import Case, Looked, Suspect
 
 # Answers do not fit the loss if a perfect network's loss stays this far above the lowest that the loss can have.
 FLOOR = 0.05
-# A penalty on the weights is too large if its gradient is this many times that of the answers.
-OUTWEIGHS = 10.0
-# A class is ignored if the gradient of its samples is below this share of that of another class.
-IGNORED = 0.01
-# Targets are unscaled if their mean is this many standard deviations away from 0.
-FAR = 10.0
-# So they are if their standard deviation is above this.
-WIDE = 30.0
+OUTWEIGHS = 10.0  # a penalty on the weights is too large if its gradient is this many times that of the answers
+IGNORED = 0.01  # a class is ignored if the gradient of its samples is below this share of that of another class
+FAR = 10.0  # targets are unscaled if their mean is this many standard deviations away from 0
+WIDE = 30.0  # so they are if their standard deviation is above this
 
 
 def squashed(case: Case, looked: Looked) -> Iterator[Suspect]:

@@ -20,16 +20,14 @@ from tinct.learn.doctor.own.undone import CLAMPS
 from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_by_statistics
 from tinct.learn.doctor.probes import RELUS, outputs_of
 
-# A mean this many standard deviations away from 0 hides small differences.
-OFFSET = 2.0
+OFFSET = 2.0  # a mean this many standard deviations away from 0 hides small differences
 # A network was trained on another form of the input if that is this many times nearer to batch norm's statistics.
 NEARER = 3.0
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 # Pictures were reshaped, not permuted, if their rows are this many times more alike when read as (H, W, C).
 SMOOTHER = 1.5
-# Answers are the same if they differ by less than this share of their standard deviation over the samples.
-SAME = 1e-3
+SAME = 1e-3  # answers are the same if they differ by less than this share of their standard deviation over the samples
 NUMBERS = 1000  # of each input, plain statistics use at most this many
 AT_BOUNDS = 0.1  # a clamp is suspect if this share of the answers is at its bounds
 

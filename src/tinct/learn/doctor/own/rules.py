@@ -9,23 +9,25 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from tinct.learn.doctor.evidence import STILL_FALLING, gradient_findings, heart_lines, sight_findings, unit_findings
+from tinct.learn.doctor.evidence import (
+    STILL_FALLING,
+    VERY_UNEVEN,
+    gradient_findings,
+    heart_lines,
+    sight_findings,
+    unit_findings,
+)
 from tinct.learn.doctor.findings import SERIOUS, Finding, percent
 from tinct.learn.doctor.own.examination import TOGETHER, Examined
 from tinct.learn.doctor.own.network_suspects import moments
 from tinct.learn.doctor.plain import MARGIN, SIGNIFICANT, paired_p
 from tinct.learn.doctor.probes import born_dead, explode, vanish
 
-# If the larger of two classes has this many times the samples, always naming it is right in 10 of 11 of them.
-VERY_UNEVEN = 10.0
 # Training and validation get different inputs if a channel's means are this many standard deviations apart.
 SHIFTED = 1.0
-# So they do if a channel's standard deviations differ by this factor.
-RESCALED = 2.0
-# Pictures are grey if standardised channels differ by less than this.
-GREYISH = 0.02
-# Training mode and inference mode disagree if their accuracies differ by this.
-DISAGREE = 0.2
+RESCALED = 2.0  # so they do if a channel's standard deviations differ by this factor
+GREYISH = 0.02  # pictures are grey if standardised channels differ by less than this
+DISAGREE = 0.2  # training mode and inference mode disagree if their accuracies differ by this
 
 
 def mended(examined: Examined) -> Iterator[Finding]:
