@@ -167,8 +167,3 @@ def pictures(count: int) -> str:
 def are(count: int) -> str:
     """Return the verb after a number of things: is, are."""
     return "is" if count == 1 else "are"
-
-
-def have(count: int) -> str:
-    """Return the verb after a number of things: has, have."""
-    return "has" if count == 1 else "have"

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinct.color.inputs import PICTURE
 from tinct.data.file_losses import FileFacts, names_of
-from tinct.data.findings import are, have, pictures
+from tinct.data.findings import are, pictures
 from tinct.learn.doctor.evidence import VERY_UNEVEN
 from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
@@ -223,7 +223,8 @@ def _few(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "too-few",
             65 if examined.failing or not examined.telling else 45,
-            f"{len(few)} of {examined.classes} classes {have(len(few))} fewer than {FEWEST_OF_A_CLASS} pictures",
+            f"{len(few)} of {examined.classes} classes {'has' if len(few) == 1 else 'have'} fewer than "
+            f"{FEWEST_OF_A_CLASS} pictures",
             [*(f"{name}: {count}" for name, count in list(few.items())[:6]), f"plain classifier: {line} pictures"],
             f"give at least {FEWEST_OF_A_CLASS} pictures of each class, better 100",
         )
