@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
-from tinct.coloring.hints.reference import leads_back, likeness, ramp
+from tinct.coloring.hints.reference import descriptors, leads_back, ramp
 
 # Inner features of a picture, finest first, (k, l, n) each.
 Features = tuple[FloatArray, ...]
@@ -43,9 +43,10 @@ def one_color_each(values: Sequence[FloatArray], features: Sequence[Features]) -
         return list(values)
     grid = features[0][0].shape[:2]
     own = [resized(answer, grid).reshape(-1, answer.shape[-1]) for answer in values]
+    places = descriptors(features)
     found: dict[tuple[int, int], _Found] = {}
     for here, there in combinations(range(len(values)), 2):
-        cosines = likeness(features[here], features[there])
+        cosines = places[here] @ places[there].T
         found[here, there], found[there, here] = _found_again(cosines, grid), _found_again(cosines.T, grid)
     means = own
     for _ in range(_ROUNDS):

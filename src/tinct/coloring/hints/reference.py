@@ -176,23 +176,31 @@ def consulting(session: Session, references: Sequence[Reference]) -> Callable[[F
 
 def likeness(features: Sequence[FloatArray], others: Sequence[FloatArray]) -> FloatArray:
     """Return how alike each place of a picture, by its features, is to each of another one: (k x l, m) cosines."""
-    shapes = features[0].shape[:2], others[0].shape[:2]
-    parts: tuple[list[FloatArray], list[FloatArray]] = ([], [])
-    weights = [_FINEST_WEIGHT] + [_OTHER_WEIGHT] * (len(features) - 1)
-    for own, other, weight in zip(features, others, weights, strict=True):
+    here, there = descriptors([features, others])
+    cosines: FloatArray = here @ there.T
+    return cosines
+
+
+def descriptors(pictures: Sequence[Sequence[FloatArray]]) -> list[FloatArray]:
+    """Describe each place of several pictures, (k x l, n) each; the products of two places' rows are their cosine.
+
+    `pictures` holds the features of each, finest first. What all places have in common is subtracted, since it does not
+    tell them apart.
+    """
+    grids = [features[0].shape[:2] for features in pictures]
+    weights = [_FINEST_WEIGHT] + [_OTHER_WEIGHT] * (len(pictures[0]) - 1)
+    parts: list[list[FloatArray]] = [[] for _ in pictures]
+    for level, weight in enumerate(weights):
         maps = [
-            resized(values, shape).reshape(-1, values.shape[-1])
-            for values, shape in zip((own, other), shapes, strict=True)
+            resized(features[level], grid).reshape(-1, features[level].shape[-1])
+            for features, grid in zip(pictures, grids, strict=True)
         ]
-        # What all places have in common does not tell them apart.
         mean = np.concatenate(maps).mean(axis=0)
         for part, values in zip(parts, maps, strict=True):
             even = values - mean
             even *= np.float32((weight / sum(weights)) ** 0.5) / (np.linalg.norm(even, axis=1, keepdims=True) + 1e-6)
             part.append(even.astype(np.float32))
-    here, there = (np.concatenate(part, axis=1) for part in parts)
-    cosines: FloatArray = here @ there.T
-    return cosines
+    return [np.concatenate(part, axis=1) for part in parts]
 
 
 def taken(features: Sequence[FloatArray], references: Sequence[Reference]) -> list[Taken]:
