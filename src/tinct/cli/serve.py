@@ -60,7 +60,8 @@ def serve(
     from tinct.coloring.photo.colorizer import Colorizer
     from tinct.recognize.classifier import Classifier
     from tinct.web.app import create_app
-    from tinct.web.server import address_of, host_names, is_local, listen
+    from tinct.web.security import is_local
+    from tinct.web.server import address_of, host_names, listen
     from tinct.web.server import serve as run
 
     limits = Limits(**{name: given[name] for name in LIMITS})

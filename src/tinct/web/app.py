@@ -17,11 +17,9 @@ from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.recognize.classifier import Classifier
 from tinct.web import problems
-from tinct.web.document import Application
 from tinct.web.edits import Edits
-from tinct.web.forms import check_fields
-from tinct.web.gate import Admission, Gate
-from tinct.web.heads import Heads
+from tinct.web.framework import Application, Heads, check_fields
+from tinct.web.gate import Admission, Allowance, Gate
 from tinct.web.jobs import Jobs
 from tinct.web.references import MOST_REFERENCES
 from tinct.web.routes import about, classify, photo, references, video
@@ -94,26 +92,12 @@ def create_app(
         form_limits={"max_files": 2 + MOST_REFERENCES, "max_fields": 40, "max_part_size": 300_000},
     )
     app.asks_token = token is not None
-    _add_routes(app)
-    allowed = lambda path: _allowed(path, chosen)  # noqa: E731
-    protect(
-        app,
-        gate=gate,
-        allowed=allowed,
-        silent_seconds=chosen.silent_seconds,
-        token=token,
-        names=names,
-        store_of=_store_of,
-    )
-    return app
-
-
-def _add_routes(app: FastAPI) -> None:
-    """Add the HTTP API and the pages."""
     for subject in (photo, edit_routes, video, references, classify, about):
         app.include_router(subject.router, dependencies=[Depends(check_fields)])
-    app.add_api_route("/", _index, include_in_schema=False)
-    app.add_api_route("/docs", _docs, include_in_schema=False)
+    add_page(app, "/", "index.html")
+    add_page(app, "/docs", "docs.html")
+    protect(app, gate=gate, allowed=_allowed, token=token, names=names)
+    return app
 
 
 def _service(
@@ -130,39 +114,27 @@ def protect(
     app: FastAPI,
     *,
     gate: Gate,
-    allowed: Callable[[str], tuple[int, float]],
-    silent_seconds: float,
+    allowed: Callable[[Scope], Allowance],
     token: str | None,
     names: tuple[str, ...] | None,
-    store_of: Callable[[Scope], Store | None] = lambda scope: None,
 ) -> None:
     """Add static files, answers to errors, and middleware to an application; for arguments see `Admission`, `Guard`."""
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # The last one added sees a request first.
-    app.add_middleware(Admission, gate=gate, allowed=allowed, silent_seconds=silent_seconds, store_of=store_of)
+    app.add_middleware(Admission, gate=gate, allowed=allowed)
     app.add_middleware(Heads)
     app.add_middleware(Guard, token=token, names=names)
     app.add_middleware(SafeHeaders)
 
 
-async def _index() -> FileResponse:
-    return FileResponse(STATIC / "index.html")
+def add_page(app: FastAPI, path: str, name: str) -> None:
+    """Add a page, a file of this name in the folder of static files, at an address."""
 
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / name)
 
-async def _docs() -> FileResponse:
-    return FileResponse(STATIC / "docs.html")
-
-
-def _store_of(scope: Scope) -> Store | None:
-    """Return the store, for requests whose body is written to disk."""
-    service: Service = scope["app"].state.service
-    return service.store if _brings_photo(scope["path"]) or scope["path"] in _FILMS else None
-
-
-def _brings_photo(path: str) -> bool:
-    """Return whether a request to this address has a photograph in its body."""
-    return path in _PHOTOS or path.endswith(_REFERENCE)
+    app.add_api_route(path, page, include_in_schema=False)
 
 
 def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
@@ -176,11 +148,16 @@ def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
     return by_name
 
 
-def _allowed(path: str, limits: Limits) -> tuple[int, float]:
-    """Return the most bytes of a request's body, and the most seconds that it may take to arrive."""
+def _allowed(scope: Scope) -> Allowance:
+    """Return what a request's body may be, by its address."""
+    service: Service = scope["app"].state.service
+    path, limits = scope["path"], service.limits
+    seconds, silent = limits.request_seconds, limits.silent_seconds
     if path in _FILMS:
-        return int(limits.film_mb * 1e6), _FILM_PATIENCE * limits.request_seconds
-    return (int(limits.photo_mb * 1e6) if _brings_photo(path) else _SMALL_BODY), limits.request_seconds
+        return Allowance(int(limits.film_mb * 1e6), _FILM_PATIENCE * seconds, silent, service.store)
+    if path in _PHOTOS or path.endswith(_REFERENCE):
+        return Allowance(int(limits.photo_mb * 1e6), seconds, silent, service.store)
+    return Allowance(_SMALL_BODY, seconds, silent)
 
 
 async def _sweep(service: Service) -> None:

@@ -13,10 +13,10 @@ from typing import TypeVar
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
+from tinct.web.gate import most_each
 from tinct.web.problems import Problem
 from tinct.web.references import References
 from tinct.web.store import Store
-from tinct.web.visitors import most_each
 
 T = TypeVar("T")
 _IDLE = 600.0  # if no more can be open, one that was not used for this many seconds is closed to make room

@@ -9,14 +9,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinct.web.problems import Problem
+from tinct.web.security import visitor_of
 from tinct.web.store import Store
-from tinct.web.visitors import most_each, visitor_of
 
 T = TypeVar("T")
 # A client that is refused is asked to try again after this many seconds.
@@ -120,6 +120,11 @@ class Gate:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+def most_each(places: int, share: float) -> int:
+    """Return how many of these places one visitor may take by a share (0..1): at least 1."""
+    return max(1, int(places * share))
+
+
 def gone() -> Problem:
     """Return the answer that nobody reads, since the client has disconnected."""
     return Problem(499, "The client has disconnected.")
@@ -130,6 +135,22 @@ def _too_slow(seconds: float) -> Problem:
     return Problem(503, message, retry_after=_RETRY_SECONDS)
 
 
+class Allowance(NamedTuple):
+    """What a request's body may be.
+
+    Attributes:
+        most_bytes: the most bytes.
+        seconds: the most seconds for it to arrive.
+        silent_seconds: the longest pause within it.
+        store: where it counts as kept while it arrives; None if it is not written to disk.
+    """
+
+    most_bytes: int
+    seconds: float
+    silent_seconds: float = 10.0
+    store: Store | None = None
+
+
 class Admission:
     """Middleware that takes requests with a body through the gate, and watches the body arrive.
 
@@ -137,36 +158,17 @@ class Admission:
     that the disk has no room for with 507, before it arrives.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        gate: Gate,
-        allowed: Callable[[str], tuple[int, float]],
-        silent_seconds: float,
-        store_of: Callable[[Scope], Store | None],
-    ) -> None:
-        """Watch an application's requests.
-
-        Args:
-            app: the application.
-            gate: limits the number of requests.
-            allowed: returns, for a request's path, the most bytes of its body and the most seconds for it to arrive.
-            silent_seconds: the longest pause within a body.
-            store_of: returns, for a request, the store in which its body counts as kept while it arrives; None if it
-                is not written to disk.
-        """
+    def __init__(self, app: ASGIApp, *, gate: Gate, allowed: Callable[[Scope], Allowance]) -> None:
+        """Watch an application's requests; `allowed` returns what the body of each may be."""
         self._app = app
         self._gate = gate
         self._allowed = allowed
-        self._silent_seconds = silent_seconds
-        self._store_of = store_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._silent_seconds, self._store_of(scope), *self._allowed(scope["path"]))
+        body = _Body(receive, self._allowed(scope))
         visitor = visitor_of(scope)
 
         async def answer(message: Message) -> None:
@@ -191,15 +193,11 @@ class Admission:
 class _Body:
     """One request's body while it arrives."""
 
-    def __init__(
-        self, receive: Receive, silent_seconds: float, store: Store | None, most_bytes: int, most_seconds: float
-    ) -> None:
+    def __init__(self, receive: Receive, allowed: Allowance) -> None:
         self._receive = receive
-        self._store = store
+        self._most, seconds, self._silent_seconds, self._store = allowed
+        self._until = asyncio.get_running_loop().time() + seconds
         self._reserved = 0
-        self._most = most_bytes
-        self._silent_seconds = silent_seconds
-        self._until = asyncio.get_running_loop().time() + most_seconds
         self._bytes = 0
         self._over = False  # everything has arrived, or nothing more will
 

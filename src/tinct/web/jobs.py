@@ -19,10 +19,10 @@ from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
 from tinct.media.video.film import GAINS, Film, checked_rate
 from tinct.web import pictures
+from tinct.web.gate import most_each
 from tinct.web.problems import Problem, problem_of
 from tinct.web.references import References
 from tinct.web.store import Store
-from tinct.web.visitors import most_each
 
 T = TypeVar("T")
 State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]

@@ -1,9 +1,9 @@
-"""Check who may ask and from where, and tell browsers how to treat the answers."""
+"""Check who asks, who may ask and from where, and tell browsers how to treat the answers."""
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -80,7 +80,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         name = _name(host)
-        if self._names is not None and name not in self._names and not _is_address(name):
+        if self._names is not None and name not in self._names and _address(name) is None:
             raise Problem(403, "This server does not answer to that name. Use the address it printed at its start.")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
@@ -101,9 +101,29 @@ def _name(host: str) -> str:
         return ""
 
 
-def _is_address(name: str) -> bool:
+def is_local(host: str) -> bool:
+    """Check whether an address is reached from this machine only."""
+    address = _address(host)
+    return host in LOCAL_NAMES or (address is not None and address.is_loopback)
+
+
+def visitor_of(scope: Scope) -> str | None:
+    """Return what a request's visitor is counted by; None for this machine itself, which is not limited.
+
+    That is the address, or the first 64 bits of an IPv6 address, since one household has all the rest. Behind a proxy
+    on this machine all visitors look the same, and the proxy has to limit them.
+    """
+    client = scope.get("client")
+    address = None if client is None else _address(client[0].partition("%")[0])
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address is None or address.is_loopback:
+        return None
+    return str(ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
     try:
-        ipaddress.ip_address(name)
+        return ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None

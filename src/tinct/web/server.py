@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import webbrowser
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tinct.errors import OutputError, SettingError
-from tinct.web.security import LOCAL_NAMES
+from tinct.web.security import LOCAL_NAMES, is_local
 
 HEAD_SECONDS = 15.0  # a connection that has not sent the whole head of a request within this many seconds is closed
 _MOST_CONNECTIONS = 1000  # Uvicorn itself answers connections beyond this number with 503
@@ -34,16 +33,6 @@ class PatientOnce(H11Protocol):
     def _give_up(self) -> None:
         if self.cycle is None and not self.transport.is_closing():
             self.transport.close()
-
-
-def is_local(host: str) -> bool:
-    """Check whether an address is reached from this machine only."""
-    if host in LOCAL_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def host_names(host: str, more: tuple[str, ...], *, token: bool = False) -> tuple[str, ...] | None:

@@ -16,9 +16,9 @@ from tinct.web.edits import Edit, Edits
 from tinct.web.gate import Gate, gone
 from tinct.web.jobs import Job, Jobs
 from tinct.web.problems import problem_of
+from tinct.web.security import visitor_of
 from tinct.web.settings import Limits
 from tinct.web.store import Store
-from tinct.web.visitors import visitor_of
 
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.web.app import STATIC, protect
-from tinct.web.gate import Gate
+from tinct.web.app import add_page, protect
+from tinct.web.gate import Allowance, Gate
 from tinct.web.problems import Problem
 from tinct.web.service import own_values
 from tinct.web.settings import Design
@@ -202,15 +202,10 @@ def create_turing_app(
     app.state.room = Room(pairs, answers, colorizer, design or Design())
     app.state.gate = gate
     app.include_router(router)
-    app.add_api_route("/turing", _page)
+    add_page(app, "/turing", "turing.html")
     app.add_api_route("/", _to_page)
-    allowed = lambda path: (_SMALL_BODY, _PATIENCE)  # noqa: E731
-    protect(app, gate=gate, allowed=allowed, silent_seconds=10.0, token=None, names=names)
+    protect(app, gate=gate, allowed=lambda scope: Allowance(_SMALL_BODY, _PATIENCE), token=None, names=names)
     return app
-
-
-async def _page() -> FileResponse:
-    return FileResponse(STATIC / "turing.html")
 
 
 async def _to_page() -> RedirectResponse:
