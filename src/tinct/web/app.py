@@ -78,7 +78,7 @@ def create_app(
             sweeper.cancel()
             gate.close()
             await asyncio.to_thread(service.jobs.close)
-            service.edits.close_all()
+            service.edits.close()
             service.store.close()
 
     app = Application(
@@ -166,10 +166,10 @@ async def _sweep(service: Service) -> None:
         await asyncio.sleep(min(_SWEEP_SECONDS, service.limits.keep_seconds / 2))
         service.jobs.keep_waiting()
         service.jobs.remove_left()
-        service.edits.close_left()
+        service.edits.remove_left()
         names = await asyncio.to_thread(service.store.sweep)
         for name in names:
-            service.edits.close(name)
+            service.edits.remove(name)
         service.jobs.forget(names)
         await asyncio.to_thread(_release_memory)
 

@@ -20,6 +20,7 @@ from tinct.errors import TinctError
 from tinct.media.video.film import GAINS, Film, checked_rate
 from tinct.web import pictures
 from tinct.web.gate import most_each
+from tinct.web.kept import Kept, Shelf
 from tinct.web.problems import Problem, problem_of
 from tinct.web.references import References
 from tinct.web.store import Store
@@ -35,12 +36,11 @@ class _CancelledError(Exception):
     """Raised inside a film's work when it is to stop."""
 
 
-@dataclass(eq=False)
-class Job:
+@dataclass(eq=False, kw_only=True)
+class Job(Kept):
     """One film.
 
     Attributes:
-        folder: where its files lie; its name is the film's id.
         film: what was sent.
         settings: how it is to be coloured.
         references: colour pictures sent to take colours from.
@@ -50,13 +50,10 @@ class Job:
         seconds: the time that the work has taken.
         notices: what was done that the user might not expect.
         target: the result.
-        visitor: who sent it; None for this machine.
-        leave_at: when it is deleted unless it is asked for before, on the monotonic clock; None if it stays.
         stills: frames to try settings on, and when each is shown, in seconds; None until one is asked for.
         newest: the frame that was coloured last, as JPEG; None before the first.
     """
 
-    folder: Path
     film: Film
     settings: VideoSettings
     references: References
@@ -69,28 +66,21 @@ class Job:
     target: Path | None = None
     stills: list[tuple[Editor, float]] | None = None
     newest: bytes | None = None
-    visitor: str | None = None
-    leave_at: float | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def name(self) -> str:
-        """Return the id."""
-        return self.folder.name
 
-
-class Jobs:
+class Jobs(Shelf[Job]):
     """All films of a server: at most `waiting` wait for their turn, and of one visitor a share (0..1) of that."""
 
+    missing = "There is no such film, or it has been deleted."
+
     def __init__(self, colorizer: Colorizer, store: Store, *, waiting: int, share: float = 1.0) -> None:
+        super().__init__(store)
         self._colorizer = colorizer
-        self._store = store
         self._waiting = max(1, waiting)
         self._held = 4 * waiting + 4
         self._share = share
-        self._jobs: dict[str, Job] = {}
-        self._guard = threading.Lock()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
 
     def add(
@@ -105,9 +95,11 @@ class Jobs:
     ) -> Job:
         """Take a film that lies in a folder of the store; raise Problem (429) if too many wait already."""
         self.check_room(visitor)
-        job = Job(folder, film, settings, references, total=film.frames, visitor=visitor)
+        job = Job(
+            folder=folder, visitor=visitor, film=film, settings=settings, references=references, total=film.frames
+        )
         with self._guard:
-            self._jobs[job.name] = job
+            self._items[job.name] = job
         try:
             if not hold:
                 self.start(job, settings)
@@ -138,28 +130,6 @@ class Jobs:
             job.stop.clear()
         self._threads.submit(self._run, job)
 
-    def find(self, name: str) -> Job:
-        """Return a film by its id, and note that it is in use; raise Problem (404) if there is none."""
-        with self._guard:
-            job = self._jobs.get(name)
-        if job is None:
-            raise Problem(404, "There is no such film, or it has been deleted.")
-        job.leave_at = None
-        self._store.touch(job.folder)
-        return job
-
-    def leave(self, job: Job, *, seconds: float) -> None:
-        """Delete a film after a while, unless it is asked for before, for example by a page that was reloaded."""
-        job.leave_at = time.monotonic() + seconds
-
-    def remove_left(self) -> None:
-        """Delete the films that `leave` has deleted by now."""
-        now = time.monotonic()
-        with self._guard:
-            left = [job for job in self._jobs.values() if job.leave_at is not None and job.leave_at <= now]
-        for job in left:
-            self.remove(job)
-
     def cancel(self, job: Job) -> None:
         """Stop a film; it can be started again."""
         job.stop.set()
@@ -167,25 +137,27 @@ class Jobs:
             if job.state in ("held", "waiting"):
                 job.state = "cancelled"
 
-    def remove(self, job: Job) -> None:
-        """Stop a film and delete everything that belongs to it."""
-        self.cancel(job)
+    def remove(self, name: str) -> None:
+        """Stop a film and delete everything that belongs to it, if it is here."""
         with self._guard:
-            self._jobs.pop(job.name, None)
+            job = self._items.pop(name, None)
+        if job is None:
+            return
+        self.cancel(job)
         if job.state != "running":  # else its own thread clears it when it has stopped
             self._clear(job)
 
     def keep_waiting(self) -> None:
         """Note that films that wait or run are in use, even if no request asks for them."""
         with self._guard:
-            folders = [job.folder for job in self._jobs.values() if job.state in ("waiting", "running")]
+            folders = [job.folder for job in self._items.values() if job.state in ("waiting", "running")]
         for folder in folders:
             self._store.touch(folder)
 
     def forget(self, names: list[str]) -> None:
         """Drop films whose files were deleted."""
         with self._guard:
-            gone = [job for name in names if name in self._jobs and (job := self._jobs.pop(name))]
+            gone = [job for name in names if name in self._items and (job := self._items.pop(name))]
         for job in gone:
             job.stop.set()
 
@@ -205,15 +177,15 @@ class Jobs:
     def _stills(self, job: Job) -> list[tuple[Editor, float]]:
         if job.stills is None:
             job.stills = [
-                (Editor(still.picture, colorizer=self._colorizer, preview=960), still.seconds)
-                for still in pictures.stills(job.film, size=640)
+                (Editor(grey, colorizer=self._colorizer, preview=960), seconds)
+                for grey, seconds in pictures.stills(job.film, size=640)
             ]
         return job.stills
 
     def close(self) -> None:
         """Stop all films and delete their files."""
         with self._guard:
-            jobs = list(self._jobs.values())
+            jobs = list(self._items.values())
         for job in jobs:
             self.cancel(job)
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -222,7 +194,7 @@ class Jobs:
 
     def _check(self, state: State, most: int, visitor: str | None) -> None:
         """Raise Problem (429) if as many films as allowed are in this state, in all or of one visitor."""
-        owners = [job.visitor for job in self._jobs.values() if job.state == state]
+        owners = [job.visitor for job in self._items.values() if job.state == state]
         too_many_own = visitor is not None and owners.count(visitor) >= most_each(most, self._share)
         if len(owners) >= most or too_many_own:
             raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
@@ -276,7 +248,7 @@ class Jobs:
             job.state = "done"
         finally:
             job.seconds = time.monotonic() - started
-            if self._jobs.get(job.name) is not job:  # removed meanwhile
+            if self._items.get(job.name) is not job:  # removed meanwhile
                 self._clear(job)
 
     def _clear(self, job: Job) -> None:

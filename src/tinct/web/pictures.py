@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -75,24 +74,20 @@ def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
     return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
 
 
-@dataclass(frozen=True, eq=False)
-class Still:
-    """A frame of a film as players show it: grey (h, w), and when, in seconds."""
+def stills(film: Film, *, size: int) -> list[tuple[NDArray[np.uint8], float]]:
+    """Return frames spread over a film as players show them, with sqrt(h x w) of at most `size`.
 
-    picture: NDArray[np.uint8]
-    seconds: float
-
-
-def stills(film: Film, *, size: int) -> list[Still]:
-    """Return frames spread over a film, with sqrt(h x w) of at most `size`."""
+    Returns:
+        Of each, grey (h, w), and when it is shown, in seconds.
+    """
     form = FrameForm.of(film)
-    frames = []
+    frames: list[tuple[NDArray[np.uint8], float]] = []
     for codes, seconds in sample_frames(film, _LOOKED_AT):
         height, width = shown_size(film, size=size)
         small = cv2.resize(form.unit(codes), (width, height), interpolation=cv2.INTER_AREA)
         levels = np.rint(upright(film, small) * 255).astype(np.uint8)
-        frames.append(Still(levels, seconds))
-    telling = [still for still in frames if float(still.picture.std()) >= 255 * _LEAST_SPREAD] or frames
+        frames.append((levels, seconds))
+    telling = [still for still in frames if float(still[0].std()) >= 255 * _LEAST_SPREAD] or frames
     chosen = sorted({round(place) for place in np.linspace(0, len(telling) - 1, STILLS)}) if telling else []
     return [telling[place] for place in chosen]
 

@@ -102,31 +102,27 @@ def problem_of(error: TinctError, *, hidden: tuple[str, ...] = ()) -> Problem:
 def install(app: FastAPI) -> None:
     """Make an application answer errors in words."""
 
-    async def known(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, TinctError)
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return _answer(request, error)
+
+    for kind in (TinctError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+
+
+def _answer(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, TinctError):
         return problem_of(error).response()
-
-    async def problem(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, Problem)
-        return error.response()
-
-    async def invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
+    if isinstance(error, RequestValidationError):
         return Problem(422, "; ".join(_sentence(detail) for detail in error.errors()[:5]) + ".").response()
-
-    async def plain(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        words = {404: "There is nothing at this address.", 405: "This address does not take that method."}
-        response = Problem(error.status_code, words.get(error.status_code, str(error.detail))).response()
-        response.headers.update(error.headers or {})
-        if error.status_code == 405 and (methods := _methods(request)):
-            response.headers["allow"] = ", ".join(methods)
-        return response
-
-    app.add_exception_handler(TinctError, known)
-    app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, plain)
+    if isinstance(error, Problem):
+        return error.response()
+    assert isinstance(error, HTTPException)
+    words = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+    response = Problem(error.status_code, words.get(error.status_code, str(error.detail))).response()
+    response.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        response.headers["allow"] = ", ".join(methods)
+    return response
 
 
 def _methods(request: Request) -> list[str]:

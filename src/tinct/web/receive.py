@@ -6,6 +6,7 @@ text that names other files or addresses (SVG, playlists), which must not be ope
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -77,19 +78,13 @@ _MOST_HINTS = 1000  # the most hints in a request
 _MOST_POINTS = 50_000  # the most points in all their strokes
 
 
-def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, Picture]:
-    """Store a photograph that was sent, and read its header; return its file, and the picture without pixels.
+def receive_picture(file: BinaryIO, path: Path, limits: Limits) -> Picture:
+    """Store a photograph that was sent at a path, and read its header; return the picture without pixels.
 
     Raises:
         Problem: it is not a photograph (415), or has too many pixels (413).
         InputError: it cannot be read.
     """
-    path = folder / "photograph"
-    return path, receive_picture(file, path, limits)
-
-
-def receive_picture(file: BinaryIO, path: Path, limits: Limits) -> Picture:
-    """Store a picture that was sent at a path, and read its header; for errors see `receive_photo`."""
     _head(file, wanted="photo")
     _stored(file, path)
     try:
@@ -122,6 +117,12 @@ def receive_film(file: BinaryIO, folder: Path, limits: Limits) -> Film:
             "Send a shorter piece, or use  tinct video  on the command line.",
         )
     return film
+
+
+def digest(file: BinaryIO) -> str:
+    """Return 16 hexadecimal digits that name a file by its content."""
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]
 
 
 def check_size(size: int | None, limits: Limits) -> None:

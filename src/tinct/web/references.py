@@ -5,23 +5,23 @@ So one that is sent again, for example after the server has closed a photograph,
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from fastapi import UploadFile
+
 from tinct.coloring.hints.reference import read_colors
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import SettingError, TinctError
 from tinct.web.problems import Problem, problem_of
-from tinct.web.receive import receive_picture
+from tinct.web.receive import digest, receive_picture
 from tinct.web.settings import Limits
 
 MOST_REFERENCES = 8  # the most references that are used at one time
 # The most that are kept, since settings may return to earlier ones.
 MOST_KEPT = 24
-_DIGITS = 16
 
 
 class References:
@@ -31,23 +31,23 @@ class References:
         sent: the names of those that came with the photograph or film itself.
     """
 
-    def __init__(self, folder: Path, colorizer: Colorizer) -> None:
-        """Keep references in a folder of the store."""
-        self.sent: tuple[str, ...] = ()
+    def __init__(self, folder: Path, colorizer: Colorizer, limits: Limits, files: Sequence[UploadFile] = ()) -> None:
+        """Keep references in a folder of the store, at first these that were sent; for errors see `add`."""
         self._folder = folder
         self._colorizer = colorizer
+        self._limits = limits
         self._paths: dict[str, Path] = {}
         self._guard = threading.Lock()
+        self.sent = tuple(dict.fromkeys(self.add(item.file) for item in files))
 
-    def add(self, file: BinaryIO, limits: Limits) -> str:
+    def add(self, file: BinaryIO) -> str:
         """Store a reference that was sent, and return its name.
 
         Raises:
             Problem: it is not a picture (415), has too many pixels (413), has no colours, is one too many, or the
                 model cannot compare pictures (422).
         """
-        file.seek(0)
-        name = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]  # type: ignore[arg-type]
+        name = digest(file)
         path = self._folder / f"reference-{name}"
         with self._guard:
             if name in self._paths:
@@ -55,7 +55,7 @@ class References:
             if len(self._paths) >= MOST_KEPT:
                 raise Problem(422, f"reference: at most {MOST_KEPT} can be kept with one photograph or film.")
         try:
-            receive_picture(file, path, limits)
+            receive_picture(file, path, self._limits)
             read_colors(path, self._colorizer.session)
         except BaseException as error:
             path.unlink(missing_ok=True)
@@ -66,11 +66,6 @@ class References:
         with self._guard:
             self._paths[name] = path
         return name
-
-    def add_all(self, files: Sequence[BinaryIO], limits: Limits) -> None:
-        """Store the references that came with the photograph or film; for errors see `add`."""
-        check_count(len(files))
-        self.sent = tuple(dict.fromkeys(self.add(file, limits) for file in files))
 
     def paths(self, names: Sequence[str] | None) -> tuple[str, ...]:
         """Return the files of these names, or without names of those that came with the photograph or film.

@@ -53,14 +53,6 @@ class Service:
         except TinctError as error:
             raise problem_of(error) from error
 
-    async def work_on(self, request: Request, name: str, function: Callable[[Edit], T]) -> T:
-        """Run a function on an open photograph, as `work` does; for errors see there and `Edits.work`."""
-        return await self.work(request, lambda: self.edits.work(name, function))
-
-    async def work_on_still(self, request: Request, job: Job, number: int, function: Callable[[Editor], T]) -> T:
-        """Run a function on a still of a film, as `work` does; for errors see there and `Jobs.with_still`."""
-        return await self.work(request, lambda: self.jobs.with_still(job, number, function))
-
     async def keep(self, request: Request, function: Callable[[], T]) -> T:
         """Run a function whose result is kept for later requests; fail if the client, who would send them, has gone.
 
@@ -83,19 +75,63 @@ def own_values(colorizer: Colorizer) -> dict[str, float | None]:
     }
 
 
-def visitor(request: Request) -> str | None:
-    """Return what a request's visitor is counted by; None for this machine itself."""
-    return visitor_of(request.scope)
-
-
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
+def _visitor(request: Request) -> str | None:
+    return visitor_of(request.scope)
+
+
 Shared = Annotated[Service, Depends(_service)]
+Visitor = Annotated[str | None, Depends(_visitor)]  # what a request's visitor is counted by; None for this machine
 Leave = Annotated[
     float,
     Query(ge=0, le=600, allow_inf_nan=False, description="Wait this many seconds; a request for it cancels this."),
 ]
-Visitor = Annotated[str | None, Depends(visitor)]
+
+
+@dataclass(frozen=True)
+class OnEdit:
+    """A request that works on an open photograph."""
+
+    request: Request
+    service: Service
+    name: str
+
+    async def work(self, function: Callable[[Edit], T]) -> T:
+        """Run a function on it; for errors see `Service.work` and `Edits.find`."""
+        return await self.service.work(self.request, lambda: function(self.service.edits.find(self.name)))
+
+
+@dataclass(frozen=True)
+class OnStill:
+    """A request that works on a still of a film."""
+
+    request: Request
+    service: Service
+    film: Job
+    number: int
+
+    async def work(self, function: Callable[[Editor], T]) -> T:
+        """Run a function on it; for errors see `Service.work` and `Jobs.with_still`."""
+        jobs = self.service.jobs
+        return await self.service.work(self.request, lambda: jobs.with_still(self.film, self.number, function))
+
+
+async def _edit(request: Request, service: Shared, name: str) -> OnEdit:
+    return OnEdit(request, service, name)
+
+
+async def _film(service: Shared, name: str) -> Job:
+    return service.jobs.find(name)
+
+
+async def _still(request: Request, service: Shared, name: str, number: int) -> OnStill:
+    return OnStill(request, service, service.jobs.find(name), number)
+
+
+OpenEdit = Annotated[OnEdit, Depends(_edit)]
+SentFilm = Annotated[Job, Depends(_film)]
+FilmStill = Annotated[OnStill, Depends(_still)]

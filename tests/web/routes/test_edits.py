@@ -123,7 +123,7 @@ def test_a_page_that_is_left_may_come_back(make_client: Callable[..., TestClient
     assert preview(client, back).any()
     edits = client.app.state.service.edits  # type: ignore[attr-defined]
     time.sleep(0.1)
-    edits.close_left()
+    edits.remove_left()
     assert (client.store / back["id"]).exists()  # type: ignore[attr-defined]
     assert not (client.store / gone["id"]).exists()  # type: ignore[attr-defined]
 
@@ -164,5 +164,5 @@ def test_only_so_many_are_open_at_one_time(make_client: Callable[..., TestClient
     assert roomy.post("/v1/edits", files=photo_file(grey_png)).status_code == 201
     # One that nobody used for long makes room.
     edits = client.app.state.service.edits  # type: ignore[attr-defined]
-    next(iter(edits._edits.values())).used -= 10_000
+    next(iter(edits._items.values())).used -= 10_000
     assert client.post("/v1/edits", files=photo_file(grey_png)).status_code == 201

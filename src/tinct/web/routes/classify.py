@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from tinct.color.inputs import PICTURE
 from tinct.recognize.classifier import Classifier
 from tinct.web.problems import Problem, described
-from tinct.web.receive import receive_photo
+from tinct.web.receive import receive_picture
 from tinct.web.service import Service, Shared
 
 router = APIRouter(prefix="/v1", tags=["recognising"])
@@ -40,7 +40,8 @@ async def classify(
 
     def work() -> Recognised:
         with service.store.borrowed() as folder:
-            path, _ = receive_photo(file.file, folder, service.limits)
+            path = folder / "photograph"
+            receive_picture(file.file, path, service.limits)
             answer = classifier.predict(path)
         return Recognised(
             model=name, label=answer.label, probability=answer.probability, probabilities=answer.probabilities

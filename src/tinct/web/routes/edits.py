@@ -5,8 +5,7 @@ The page works with these routes; other programs may too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -22,7 +21,7 @@ from tinct.errors import SettingError
 from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
-from tinct.web.receive import check_size, receive_photo, result_suffix
+from tinct.web.receive import check_size, receive_picture, result_suffix
 from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.routes.photo import (
     BorrowedFile,
@@ -36,7 +35,7 @@ from tinct.web.routes.photo import (
     Size,
     Temperature,
 )
-from tinct.web.service import Leave, Service, Shared, Visitor, own_values
+from tinct.web.service import Leave, OpenEdit, Shared, Visitor, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
 
@@ -68,14 +67,19 @@ class HintValue(BaseModel):
         return Hint(points=tuple(self.points), color=color, unit="percent", width=self.width, darken=self.darken)
 
 
-class Settings(BaseModel):
-    """Settings and hints of a photograph."""
+class Strengths(BaseModel):
+    """Settings that photographs and films share; what is left out is the usual one, or stays as it was."""
 
     model_config = ConfigDict(extra="forbid")
 
     temperature: Temperature | None = None
     caution: Caution | None = None
     saturation: Saturation | None = None
+
+
+class Settings(Strengths):
+    """Settings and hints of a photograph."""
+
     reading: int = Field(default=0, ge=0, le=MOST_READINGS, description="0: the usual colours; or one of `/readings`.")
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
     references: ReferenceNames | None = Field(
@@ -149,9 +153,9 @@ async def open_photograph(
     with service.store.made() as folder, service.edits.closed_on_failure(folder.name):
 
         def work() -> Edit:
-            path, picture = receive_photo(file.file, folder, service.limits)
-            references = References(folder, service.colorizer)
-            references.add_all([item.file for item in reference], service.limits)
+            path = folder / "photograph"
+            picture = receive_picture(file.file, path, service.limits)
+            references = References(folder, service.colorizer, service.limits, reference)
             return service.edits.open(
                 path,
                 picture,
@@ -177,69 +181,62 @@ async def open_photograph(
 
 
 @router.get("/{name}/before", response_class=Response, responses={**JPEG, **_ERRORS})
-async def before(request: Request, service: Shared, name: str) -> Response:
+async def before(edit: OpenEdit) -> Response:
     """Show the photograph as it was sent, small."""
-    return await _shown(
-        request, service, name, lambda edit: pictures.jpeg(pictures.before(edit.picture, edge=PREVIEW_EDGE))
-    )
+    data = await edit.work(lambda it: pictures.jpeg(pictures.before(it.picture, edge=PREVIEW_EDGE)))
+    return Response(data, media_type="image/jpeg")
 
 
 @router.post("/{name}/preview", response_class=Response, responses={**JPEG, **_ERRORS})
-async def preview(request: Request, service: Shared, name: str, settings: Preview) -> Response:
+async def preview(edit: OpenEdit, settings: Preview) -> Response:
     """Show the photograph in colours, small, with these settings, hints and references.
 
     `X-Tinct-Remarks` holds notes on it; `X-Tinct-Pale` lists, by numbers from 0, hints whose place is too bright.
     """
 
-    def work(edit: Edit) -> tuple[bytes, dict[str, str]]:
-        values = settings.values(edit.references)
-        shown = pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
+    def work(it: Edit) -> tuple[bytes, dict[str, str]]:
+        values = settings.values(it.references)
+        shown = pictures.jpeg(it.editor.preview(**values), edge=settings.edge)
         headers = {
-            "X-Tinct-Remarks": "; ".join(edit.editor.notices(values["hints"])),
-            "X-Tinct-Pale": ",".join(map(str, edit.editor.pale(values["hints"]))),
+            "X-Tinct-Remarks": "; ".join(it.editor.notices(values["hints"])),
+            "X-Tinct-Pale": ",".join(map(str, it.editor.pale(values["hints"]))),
         }
         return shown, {name: text for name, text in headers.items() if text}
 
-    data, headers = await service.work_on(request, name, work)
+    data, headers = await edit.work(work)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{name}/confidence", response_class=Response, responses={**PNG, **_ERRORS})
-async def confidence(request: Request, service: Shared, name: str) -> Response:
+async def confidence(edit: OpenEdit) -> Response:
     """Show where the network is unsure of the hue, as a veil to lay over the photograph."""
-    return await _shown(request, service, name, lambda edit: _veil(edit.editor), media_type="image/png")
+    return Response(await edit.work(lambda it: _veil(it.editor)), media_type="image/png")
 
 
 @router.get("/{name}/suggestions", responses=_ERRORS)
-async def suggestions(
-    request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
-) -> list[Suggestion]:
+async def suggestions(edit: OpenEdit, count: Annotated[int, Query(ge=1, le=20)] = 4) -> list[Suggestion]:
     """List the points where hints would help most, with likely colours."""
-    return await service.work_on(
-        request, name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)]
-    )
+    return await edit.work(lambda it: [_suggestion(item, it) for item in it.editor.suggest(count)])
 
 
 @router.get("/{name}/readings", responses=_ERRORS)
-async def readings(
-    request: Request, service: Shared, name: str, references: Annotated[ReferenceNames | None, Query()] = None
-) -> list[Reading]:
+async def readings(edit: OpenEdit, references: Annotated[ReferenceNames | None, Query()] = None) -> list[Reading]:
     """List other colourings that the network finds plausible and that differ visibly; none if it is sure.
 
     With ids of `references`, those that it finds plausible together with them.
     """
 
-    def work(edit: Edit) -> list[Reading]:
-        items = enumerate(edit.editor.readings(edit.references.paths(references)), start=1)
+    def work(it: Edit) -> list[Reading]:
+        items = enumerate(it.editor.readings(it.references.paths(references)), start=1)
         return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in items]
 
-    return await service.work_on(request, name, work)
+    return await edit.work(work)
 
 
 @router.get("/{name}/colors", responses=_ERRORS)
-async def colors(request: Request, service: Shared, name: str, x: FromLeft, y: FromTop) -> Suggestion:
+async def colors(edit: OpenEdit, x: FromLeft, y: FromTop) -> Suggestion:
     """List the plausible colours at a point."""
-    return await service.work_on(request, name, lambda edit: colors_at(edit.editor, x, y))
+    return await edit.work(lambda it: colors_at(it.editor, x, y))
 
 
 def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
@@ -249,15 +246,15 @@ def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
 
 
 @router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})
-async def save(request: Request, service: Shared, name: str, settings: Save) -> Response:
+async def save(service: Shared, edit: OpenEdit, settings: Save) -> Response:
     """Save the photograph in colours, at its full resolution, and with its metadata."""
     with service.store.made() as folder:
 
-        def work(edit: Edit) -> PhotoResult:
-            target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
-            return edit.editor.save(target, **settings.values(edit.references))
+        def work(it: Edit) -> PhotoResult:
+            target = folder / f"colorized{result_suffix(it.picture, settings.format)}"
+            return it.editor.save(target, **settings.values(it.references))
 
-        result = await service.work_on(request, name, work)
+        result = await edit.work(work)
     return BorrowedFile(result, service.store)
 
 
@@ -267,18 +264,7 @@ async def close(service: Shared, name: str, after: Leave = 0) -> None:
     if after:
         service.edits.leave(name, seconds=after)
     else:
-        service.edits.close(name)
-
-
-async def _shown(
-    request: Request,
-    service: Service,
-    name: str,
-    function: Callable[[Edit], bytes],
-    *,
-    media_type: Literal["image/jpeg", "image/png"] = "image/jpeg",
-) -> Response:
-    return Response(await service.work_on(request, name, function), media_type=media_type)
+        service.edits.remove(name)
 
 
 def _veil(editor: Editor) -> bytes:

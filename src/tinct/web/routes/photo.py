@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.settings import help_of, limits
 from tinct.web.problems import Problem, described
-from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_photo, result_suffix
+from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_picture, result_suffix
 from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.service import Service, Shared
 from tinct.web.store import Store
@@ -135,10 +135,10 @@ async def colorize(
     with service.store.made() as folder:
 
         def work() -> PhotoResult:
-            path, picture = receive_photo(file.file, folder, service.limits)
-            references = References(folder, service.colorizer)
-            references.add_all([item.file for item in reference], service.limits)
-            colorizer = plain.changed(frames=frames, negative=negative, references=references.paths(None))
+            path = folder / "photograph"
+            picture = receive_picture(file.file, path, service.limits)
+            references = References(folder, service.colorizer, service.limits, reference).paths(None)
+            colorizer = plain.changed(frames=frames, negative=negative, references=references)
             target = folder / f"colorized{result_suffix(picture, format)}"
             # A damaged picture is most likely a broken upload, and programs do not read remarks.
             result = colorizer.photo(
@@ -149,8 +149,8 @@ async def colorize(
                 raise Problem(
                     409, f"There are {count} photographs on this scan; only one can be returned. Send crop=false."
                 )
-            for sent in (path, *map(Path, references.paths(None))):
-                sent.unlink()
+            for sent in (str(path), *references):
+                Path(sent).unlink()
             return result
 
         result = await service.work(request, work)

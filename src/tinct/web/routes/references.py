@@ -13,10 +13,12 @@ from tinct.coloring.hints.reference import Taken
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import open_picture
 from tinct.web import pictures
+from tinct.web.edits import Edit
+from tinct.web.jobs import Job
 from tinct.web.problems import described
 from tinct.web.references import References
 from tinct.web.routes.edits import JPEG, PNG, ReferenceNames
-from tinct.web.service import Service, Shared
+from tinct.web.service import FilmStill, OpenEdit, SentFilm, Service, Shared
 
 router = APIRouter(prefix="/v1", tags=["references"])
 
@@ -69,62 +71,58 @@ class TakenFrom(BaseModel):
 @router.post("/edits/{name}/references", status_code=201, responses=_ERRORS)
 async def add_to_edit(request: Request, service: Shared, name: str, reference: Sent) -> SentReference:
     """Send a reference for a photograph that is open; settings then name it by its id."""
-    return await _added(request, service, service.edits.work(name, lambda edit: edit.references), reference)
+    return await _added(request, service, service.edits.find(name), reference)
 
 
 @router.post("/jobs/{name}/references", status_code=201, responses=_ERRORS)
-async def add_to_job(request: Request, service: Shared, name: str, reference: Sent) -> SentReference:
+async def add_to_job(request: Request, service: Shared, film: SentFilm, reference: Sent) -> SentReference:
     """Send a reference for a film; settings then name it by its id."""
-    return await _added(request, service, service.jobs.find(name).references, reference)
+    return await _added(request, service, film, reference)
 
 
 @router.get("/edits/{name}/references/{reference}", response_class=Response, responses={**JPEG, **_ERRORS})
 async def of_edit(request: Request, service: Shared, name: str, reference: str) -> Response:
     """Show a reference of a photograph, small."""
-    return await _shown(request, service, service.edits.work(name, lambda edit: edit.references), reference)
+    return await _shown(request, service, service.edits.find(name), reference)
 
 
 @router.get("/jobs/{name}/references/{reference}", response_class=Response, responses={**JPEG, **_ERRORS})
 async def of_job(request: Request, service: Shared, name: str, reference: str) -> Response:
     """Show a reference of a film, small."""
-    return await _shown(request, service, service.jobs.find(name).references, reference)
+    return await _shown(request, service, service.jobs.find(name), reference)
 
 
 @router.post("/edits/{name}/taken", responses=_ERRORS)
-async def taken_by_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> list[TakenFrom]:
+async def taken_by_edit(edit: OpenEdit, chosen: Chosen) -> list[TakenFrom]:
     """List what a photograph takes from each reference, and from where."""
-    return await service.work_on(request, name, lambda edit: _taken_from(edit.editor, edit.references, chosen))
+    return await edit.work(lambda it: _taken_from(it.editor, it.references, chosen))
 
 
 @router.post("/edits/{name}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
-async def veil_of_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> Response:
+async def veil_of_edit(edit: OpenEdit, chosen: Chosen) -> Response:
     """Show where a photograph takes colours, as a veil to lay over it: each reference in its own colour."""
-    veil = await service.work_on(request, name, lambda edit: _veil(edit.editor, edit.references, chosen))
-    return Response(veil, media_type="image/png")
+    return Response(await edit.work(lambda it: _veil(it.editor, it.references, chosen)), media_type="image/png")
 
 
 @router.post("/jobs/{name}/stills/{number}/taken", responses=_ERRORS)
-async def taken_by_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> list[TakenFrom]:
+async def taken_by_still(on: FilmStill, chosen: Chosen) -> list[TakenFrom]:
     """List what a still of a film takes from each reference, and from where."""
-    job = service.jobs.find(name)
-    return await service.work_on_still(request, job, number, lambda still: _taken_from(still, job.references, chosen))
+    return await on.work(lambda still: _taken_from(still, on.film.references, chosen))
 
 
 @router.post("/jobs/{name}/stills/{number}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
-async def veil_of_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> Response:
+async def veil_of_still(on: FilmStill, chosen: Chosen) -> Response:
     """Show where a still of a film takes colours, as a veil to lay over it: each reference in its own colour."""
-    job = service.jobs.find(name)
-    veil = await service.work_on_still(request, job, number, lambda still: _veil(still, job.references, chosen))
-    return Response(veil, media_type="image/png")
+    return Response(await on.work(lambda still: _veil(still, on.film.references, chosen)), media_type="image/png")
 
 
-async def _added(request: Request, service: Service, references: References, sent: UploadFile) -> SentReference:
-    return SentReference(id=await service.work(request, lambda: references.add(sent.file, service.limits)))
+async def _added(request: Request, service: Service, of: Edit | Job, sent: UploadFile) -> SentReference:
+    return SentReference(id=await service.work(request, lambda: of.references.add(sent.file)))
 
 
-async def _shown(request: Request, service: Service, references: References, name: str) -> Response:
+async def _shown(request: Request, service: Service, of: Edit | Job, name: str) -> Response:
     def work() -> bytes:
-        (path,) = references.paths((name,))
+        (path,) = of.references.paths((name,))
         return pictures.jpeg(pictures.before(open_picture(path), edge=_SHOWN_EDGE))
 
     return Response(await service.work(request, work), media_type="image/jpeg")

@@ -25,11 +25,12 @@ from tinct.web.routes.edits import (
     HintValue,
     ReferenceName,
     ReferenceNames,
+    Strengths,
     Suggestion,
     colors_at,
 )
 from tinct.web.routes.photo import Caution, Recolor, ReferencePictures, Saturation, Size, Temperature
-from tinct.web.service import Leave, Shared, Visitor
+from tinct.web.service import FilmStill, Leave, SentFilm, Shared, Visitor
 
 router = APIRouter(prefix="/v1", tags=["films"])
 
@@ -105,28 +106,18 @@ class Still(BaseModel):
     seconds: float = Field(description="When it is shown; also the `time` of a hint in this frame.")
 
 
-class StillSettings(BaseModel):
+class StillSettings(Strengths):
     """Settings and hints of a still."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    temperature: Temperature | None = None
-    caution: Caution | None = None
-    saturation: Saturation | None = None
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
     references: ReferenceNames | None = Field(
         default=None, description="Ids of references to take colours from; without it, those sent with the film."
     )
 
 
-class Start(BaseModel):
+class Start(Strengths):
     """Settings of a film that is held or has ended; what is left out stays as it was."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    temperature: Temperature | None = None
-    caution: Caution | None = None
-    saturation: Saturation | None = None
     hints: list[FilmHintValue] | None = Field(default=None, max_length=500, description="Colours in single frames.")
     references: list[FilmReference] | None = Field(
         default=None, max_length=MOST_REFERENCES, description="References to take colours from."
@@ -189,28 +180,26 @@ async def colorize_film(
     )
     service.jobs.check_room(visitor)
     with service.store.made() as folder:
-        references = References(folder, service.colorizer)
 
-        def work() -> tuple[Film, tuple[FilmHint, ...]]:
+        def work() -> tuple[Film, References, tuple[FilmHint, ...]]:
             film = receive_film(file.file, folder, service.limits)
-            references.add_all([item.file for item in reference], service.limits)
-            return film, read_film_hints(hints, folder)
+            references = References(folder, service.colorizer, service.limits, reference)
+            return film, references, read_film_hints(hints, folder)
 
-        film, film_hints = await service.keep(request, work)
+        film, references, film_hints = await service.keep(request, work)
         settings = replace(settings, hints=film_hints, references=references.paths(None))
         return _info(service.jobs.add(folder, film, settings, hold=hold, references=references, visitor=visitor))
 
 
 @router.get("/jobs/{name}", responses=_ERRORS)
-async def job(service: Shared, name: str) -> JobInfo:
+async def job(film: SentFilm) -> JobInfo:
     """Report the progress of a film."""
-    return _info(service.jobs.find(name))
+    return _info(film)
 
 
 @router.post("/jobs/{name}/start", status_code=202, responses=described(404, 409))
-async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
+async def start_job(service: Shared, film: SentFilm, start: Start) -> JobInfo:
     """Start a film that is held, or start it again with other settings."""
-    film = service.jobs.find(name)
     changes = start.model_dump(exclude_none=True, exclude={"hints", "references"})
     if start.rate is not None:
         changes["rate"] = start.rate or None
@@ -225,27 +214,24 @@ async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
 
 
 @router.post("/jobs/{name}/cancel", responses=_ERRORS)
-async def cancel_job(service: Shared, name: str) -> JobInfo:
+async def cancel_job(service: Shared, film: SentFilm) -> JobInfo:
     """Stop a film; it can be started again."""
-    film = service.jobs.find(name)
     service.jobs.cancel(film)
     return _info(film)
 
 
 @router.delete("/jobs/{name}", status_code=204, responses=_ERRORS)
-async def delete_job(service: Shared, name: str, after: Leave = 0) -> None:
+async def delete_job(service: Shared, film: SentFilm, after: Leave = 0) -> None:
     """Stop a film if it runs, and delete everything that is kept of it."""
-    film = service.jobs.find(name)
     if after:
-        service.jobs.leave(film, seconds=after)
+        service.jobs.leave(film.name, seconds=after)
     else:
-        service.jobs.remove(film)
+        service.jobs.remove(film.name)
 
 
 @router.get("/jobs/{name}/result", response_class=Response, responses={200: {"content": _FILMS}, **described(404, 409)})
-async def job_result(service: Shared, name: str) -> Response:
+async def job_result(film: SentFilm) -> Response:
     """Fetch a film that is done."""
-    film = service.jobs.find(name)
     if film.target is None or film.state != "done":
         raise Problem(409, film.error or f"The film is not done: it is {film.state}.")
     # The answer names no file, so that browsers take the name that the page gives.
@@ -254,60 +240,50 @@ async def job_result(service: Shared, name: str) -> Response:
 
 @router.get("/jobs/{name}/stills/{number}", response_class=Response, responses={**JPEG, **described(404, 409, 503)})
 async def still(
-    request: Request,
-    service: Shared,
-    name: str,
-    number: int,
+    on: FilmStill,
     temperature: Annotated[Temperature | None, Query()] = None,
     caution: Annotated[Caution | None, Query()] = None,
     saturation: Annotated[Saturation | None, Query()] = None,
     grey: Annotated[bool, Query(description="Show the frame as it was sent.")] = False,
 ) -> Response:
     """Show one of four frames of the film in colours, to try settings before it is started."""
-    film = service.jobs.find(name)
 
     def work(shown: Editor) -> bytes:
         return pictures.jpeg(
             shown.grey() if grey else shown.preview(temperature=temperature, caution=caution, saturation=saturation)
         )
 
-    return Response(await service.work_on_still(request, film, number, work), media_type="image/jpeg")
+    return Response(await on.work(work), media_type="image/jpeg")
 
 
 @router.get("/jobs/{name}/stills", responses=described(404, 503))
-async def stills(request: Request, service: Shared, name: str) -> list[Still]:
+async def stills(request: Request, service: Shared, film: SentFilm) -> list[Still]:
     """List frames spread over the film, to try settings and hints on."""
-    film = service.jobs.find(name)
     times = await service.work(request, lambda: service.jobs.still_times(film))
     return [Still(number=number, seconds=seconds) for number, seconds in enumerate(times)]
 
 
 @router.post("/jobs/{name}/stills/{number}", response_class=Response, responses={**JPEG, **described(404, 503)})
-async def hinted_still(request: Request, service: Shared, name: str, number: int, settings: StillSettings) -> Response:
+async def hinted_still(on: FilmStill, settings: StillSettings) -> Response:
     """Show a still in colours with hints, whose points are in per cent of it."""
-    film = service.jobs.find(name)
     plain = settings.model_dump(exclude={"hints", "references"})
 
     def work(shown: Editor) -> bytes:
-        hints, references = [hint.hint() for hint in settings.hints], film.references.paths(settings.references)
+        hints, references = [hint.hint() for hint in settings.hints], on.film.references.paths(settings.references)
         return pictures.jpeg(shown.preview(**plain, hints=hints, references=references))
 
-    return Response(await service.work_on_still(request, film, number, work), media_type="image/jpeg")
+    return Response(await on.work(work), media_type="image/jpeg")
 
 
 @router.get("/jobs/{name}/stills/{number}/colors", responses=described(404, 503))
-async def still_colors(
-    request: Request, service: Shared, name: str, number: int, x: FromLeft, y: FromTop
-) -> Suggestion:
+async def still_colors(on: FilmStill, x: FromLeft, y: FromTop) -> Suggestion:
     """List the plausible colours at a point of a still."""
-    film = service.jobs.find(name)
-    return await service.work_on_still(request, film, number, lambda shown: colors_at(shown, x, y))
+    return await on.work(lambda shown: colors_at(shown, x, y))
 
 
 @router.get("/jobs/{name}/newest", response_class=Response, responses={**JPEG, **described(404, 409)})
-async def newest(service: Shared, name: str) -> Response:
+async def newest(film: SentFilm) -> Response:
     """Show the frame that was coloured last, small, while the film is worked on; it changes about once a second."""
-    film = service.jobs.find(name)
     if film.newest is None:
         raise Problem(409, f"No frame is coloured yet: the film is {film.state}.")
     return Response(film.newest, media_type="image/jpeg", headers={"Cache-Control": "no-store"})

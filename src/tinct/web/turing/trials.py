@@ -7,7 +7,6 @@ are told. Attention checks are added: pairs whose false picture has all its hues
 
 from __future__ import annotations
 
-import hashlib
 import random
 import threading
 from collections import OrderedDict
@@ -28,6 +27,7 @@ from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.picture import open_picture
 from tinct.web.pictures import jpeg
+from tinct.web.receive import digest
 from tinct.web.settings import Design
 
 Kind = Literal["practice", "test", "check"]
@@ -92,7 +92,7 @@ class Pairs:
 
     def digest(self, picture: int) -> str:
         """Return a photograph's name that is made from its content, so that no file name is stored."""
-        return digest(self.paths[picture])
+        return _digest(self.paths[picture])
 
     def shown(self, trial: Trial, place: int) -> bytes:
         """Return a picture of a pair as JPEG: place 0 the first, 1 the second.
@@ -145,10 +145,9 @@ def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return result
 
 
-def digest(path: Path) -> str:
-    """Return 16 hexadecimal digits that name a file by its content."""
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return digest(file)
 
 
 def _small(path: Path) -> NDArray[np.uint8]:
@@ -164,12 +163,12 @@ def _usable(path: Path) -> bool:
 
 
 def named_pictures(folder: Path) -> dict[str, Path]:
-    """Return the pictures of a folder and its subfolders by their `digest`.
+    """Return the pictures of a folder and its subfolders by the digest of their content, 16 hexadecimal digits.
 
     Raises:
         InputError: there is no such folder.
     """
-    return {digest(path): path for path in _pictures(folder, "name the one that the photographs were in")}
+    return {_digest(path): path for path in _pictures(folder, "name the one that the photographs were in")}
 
 
 def _pictures(folder: Path, remedy: str) -> list[Path]:
