@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -86,34 +86,30 @@ class Gate:
         Raises:
             Problem: it took too long (503), or the client has disconnected (499).
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
         try:
-            await asyncio.wait_for(self._free.acquire(), until - loop.time())
+            async with asyncio.timeout(seconds) as limit:
+                await self._free.acquire()
+                try:
+                    if await disconnected():
+                        raise gone()
+                except BaseException:
+                    self._free.release()
+                    raise
+                self.working += 1
+                future = asyncio.get_running_loop().run_in_executor(self._threads, function)
+                future.add_done_callback(self._ended)
+                return await asyncio.shield(future)
         except TimeoutError as error:
-            raise _too_slow(seconds) from error
-        try:
-            if await disconnected():
-                raise gone()
-        except BaseException:
-            self._free.release()
-            raise
-        self.working += 1
-        future = loop.run_in_executor(self._threads, function)
-
-        def done(ended: asyncio.Future[T]) -> None:
-            self.working -= 1
-            self._free.release()
-            if not ended.cancelled():
-                ended.exception()  # marks it as retrieved, even if nobody awaits the future any more
-
-        future.add_done_callback(done)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), max(0.001, until - loop.time()))
-        except TimeoutError as error:
-            if future.done() and not future.cancelled() and future.exception() is error:
+            if not limit.expired():
                 raise
-            raise _too_slow(seconds) from error
+            message = f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture."
+            raise Problem(503, message, retry_after=_RETRY_SECONDS) from error
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        self.working -= 1
+        self._free.release()
+        if not future.cancelled():
+            future.exception()  # marks it as retrieved, even if nobody awaits the future any more
 
     def close(self) -> None:
         """Take no more work; what has begun runs to its end."""
@@ -128,11 +124,6 @@ def most_each(places: int, share: float) -> int:
 def gone() -> Problem:
     """Return the answer that nobody reads, since the client has disconnected."""
     return Problem(499, "The client has disconnected.")
-
-
-def _too_slow(seconds: float) -> Problem:
-    message = f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture."
-    return Problem(503, message, retry_after=_RETRY_SECONDS)
 
 
 class Allowance(NamedTuple):

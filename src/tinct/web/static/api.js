@@ -2,6 +2,7 @@
 
 const token = new URLSearchParams(globalThis.location?.hash.slice(1) ?? "").get("token");
 const MOST_TRIES = 20;
+const UNREACHABLE = "The server cannot be reached. Is tinct serve still running?";
 
 export const hasToken = token !== null;
 
@@ -21,20 +22,21 @@ export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, s
 /** What the user is told about an error; the server's own words are for programs, too. */
 export function plain(status, text) {
   if (status === 401) return "This page's address lacks its token. Open the whole address that tinct serve printed.";
-  const told = text ?? `The server answered with an error (${status}).`;
-  return told
+  const said = text ?? `The server answered with an error (${status}).`;
+  return said
     .replace(/ Send recolor=true to replace them\.$/, "")
     .replace(/,? or use {2}tinct [a-z]+ {2}on the command line/, "");
 }
 
-async function words(response) {
+/** The error that an answer tells. */
+function told(status, answer) {
   let text;
   try {
-    text = (await response.json()).error;
+    text = JSON.parse(answer).error;
   } catch {
     // not JSON: the status has to do
   }
-  return plain(response.status, text);
+  return new ApiError(status, plain(status, text));
 }
 
 /**
@@ -56,10 +58,10 @@ export async function ask(method, path, { json, form, signal, keepalive } = {}) 
       });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ApiError(0, "The server cannot be reached. Is tinct serve still running?");
+      throw new ApiError(0, UNREACHABLE);
     }
     if (response.ok) return response;
-    if (response.status !== 429 || tries >= MOST_TRIES) throw new ApiError(response.status, await words(response));
+    if (response.status !== 429 || tries >= MOST_TRIES) throw told(response.status, await response.text());
     await pause(Math.min(10, Number(response.headers.get("Retry-After")) || 1));
   }
 }
@@ -89,15 +91,7 @@ export async function upload(path, file, fields, { onProgress, onBusy, signal })
   for (let tries = 1; ; tries += 1) {
     const { status, text, wait } = await send(path, file, fields, { onProgress, signal });
     if (status >= 200 && status < 300) return JSON.parse(text);
-    if (status !== 429) {
-      let message;
-      try {
-        message = JSON.parse(text).error;
-      } catch {
-        // not JSON: the status has to do
-      }
-      throw new ApiError(status, plain(status, message));
-    }
+    if (status !== 429) throw told(status, text);
     await onBusy(tries, wait);
     if (signal.aborted) throw new DOMException("cancelled", "AbortError");
   }
@@ -117,7 +111,7 @@ function send(path, file, fields, { onProgress, signal }) {
         text: request.responseText,
         wait: Number(request.getResponseHeader("Retry-After")) || 1,
       });
-    request.onerror = () => reject(new ApiError(0, "The server cannot be reached. Is tinct serve still running?"));
+    request.onerror = () => reject(new ApiError(0, UNREACHABLE));
     request.onabort = aborted;
     signal.addEventListener("abort", () => request.abort(), { once: true });
     const form = new FormData();

@@ -1,12 +1,11 @@
 // The page: joins the list of files, the picture and the settings.
 
 import { ApiError, getJson } from "./api.js";
-import { $, say, show, warn } from "./dom.js";
-import { listenExamples } from "./examples.js";
+import { $, say, show, warn, warnOf } from "./dom.js";
 import { FilmView } from "./filmview.js";
 import { Files } from "./files.js";
 import { Hints } from "./hints.js";
-import { listen } from "./intake.js";
+import { listen, listExamples } from "./intake.js";
 import { Photo } from "./photo.js";
 import { stateWords } from "./rows.js";
 import { listenSaving } from "./saving.js";
@@ -48,8 +47,7 @@ function careful(action) {
         choose(item);
         return undefined;
       }
-      if (!(error instanceof ApiError)) console.error(error);
-      warn(error instanceof ApiError ? error.message : "Something went wrong on this page. Reload it and try again.");
+      warnOf(error, "try again");
       return undefined;
     }
   };
@@ -268,7 +266,7 @@ for (const name of Object.keys(steps)) $(name).addEventListener("click", () => s
 
 const filmView = new FilmView({ current: () => work, files, stage, careful, refresh, controls });
 listenSaving(files, careful);
-listenExamples(files, careful);
+listExamples(files, careful);
 $("docs-link").href += location.hash; // with the token, if there is one
 listen(files, references);
 addEventListener("keydown", (event) => {

@@ -1,7 +1,7 @@
 // The small window that asks for a colour at a place: likely ones first, shown on the picture while the user chooses.
 
 import { distinctNames, shownAt, swatch } from "./colors.js";
-import { $ } from "./dom.js";
+import { $, within } from "./dom.js";
 
 const GAP = 18;
 
@@ -88,8 +88,8 @@ export class Chooser {
     const [most, lowest] = [innerWidth - width - 4, innerHeight - height - 4];
     const beside = at.x + GAP + width <= innerWidth ? at.x + GAP : at.x - GAP - width;
     const below = at.y + GAP + height <= innerHeight ? at.y + GAP : at.y - GAP - height;
-    this.box.style.left = `${Math.max(4, Math.min(most, beside < 0 ? at.x - width / 2 : beside))}px`;
-    this.box.style.top = `${Math.max(4, Math.min(lowest, beside < 0 ? below : at.y - height / 2))}px`;
+    this.box.style.left = `${within(beside < 0 ? at.x - width / 2 : beside, 4, most)}px`;
+    this.box.style.top = `${within(beside < 0 ? below : at.y - height / 2, 4, lowest)}px`;
   }
 
   outside(event) {

@@ -1,12 +1,14 @@
 // Colours: their names, what a place can show of them, and buttons that show them.
 
-import { element } from "./dom.js";
+import { button } from "./dom.js";
 
 const HUES = ["red", "orange", "yellow", "yellow-green", "green", "sea green", "turquoise", "sky blue", "blue", "violet", "magenta", "pink"];
 
+const channels = (hex) => /** @type {[number, number, number]} */ ([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
+
 /** A colour's name, for users who cannot see it. */
 export function colorName(hex) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
+  const [r, g, b] = channels(hex);
   const most = Math.max(r, g, b);
   const least = Math.min(r, g, b);
   const light = (most + least) / 2;
@@ -22,7 +24,6 @@ export function colorName(hex) {
   return `${shade}${spread < 0.22 ? "greyish " : ""}${hue}`;
 }
 
-const channels = (hex) => /** @type {[number, number, number]} */ ([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
 const lumaOf = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b;
 const strength = (rgb) => Math.max(...rgb) - Math.min(...rgb);
 
@@ -63,8 +64,8 @@ export function shownAt(hex, luma) {
 
 /** A button that shows a colour and has its name. */
 export function swatch(color, label, onClick) {
-  const button = element("button", { type: "button", className: "swatch", title: label, ariaLabel: label, onclick: onClick });
-  button.style.backgroundColor = color;
-  button.dataset.color = color;
-  return button;
+  const made = button({ className: "swatch", title: label, ariaLabel: label, onclick: onClick });
+  made.style.backgroundColor = color;
+  made.dataset.color = color;
+  return made;
 }

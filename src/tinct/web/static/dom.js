@@ -1,5 +1,7 @@
 // Small helpers for the page.
 
+import { ApiError } from "./api.js";
+
 /**
  * The element with an id, of any type.
  * @returns {any}
@@ -23,6 +25,17 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Make a button, which sends no form. */
+export const button = (properties, ...children) => element("button", { type: "button", ...properties }, ...children);
+
+/** Put a part at a place, in per cent of the picture. */
+export function placeAt(part, x, y) {
+  part.style.left = `${x}%`;
+  part.style.top = `${y}%`;
+}
+
+export const within = (value, least, most) => Math.max(least, Math.min(most, value));
+
 /** Show a message that screen readers read aloud, too. */
 export function say(text) {
   $("status").textContent = text;
@@ -31,6 +44,13 @@ export function say(text) {
 export function warn(text) {
   $("alert-text").textContent = text;
   $("alert").hidden = false;
+}
+
+/** Tell the user what went wrong; `again` says what to do after an error of the page itself. */
+export function warnOf(error, again) {
+  const told = error instanceof ApiError;
+  if (!told) console.error(error);
+  warn(told ? error.message : `Something went wrong on this page. Reload it and ${again}.`);
 }
 
 /** Show a blob in an image, and release the one that it showed before. */

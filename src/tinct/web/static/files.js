@@ -120,7 +120,7 @@ export class Files {
       if (item.work) item.work.open(info);
       else item.work = item.film ? new Film(info, item.name, this.usual(), item.kept) : new Photo(info, item.name, item.kept);
       if (item.removed) {
-        item.work.close();
+        item.work.park();
         return;
       }
       item.kept = null;
@@ -214,7 +214,7 @@ export class Files {
   remove(item) {
     item.removed = true;
     item.abort?.abort();
-    item.work?.close();
+    item.work?.park();
     this.items.splice(this.items.indexOf(item), 1);
     item.row.box.remove();
     say(`${item.name} removed.`);

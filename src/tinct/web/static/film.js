@@ -1,6 +1,6 @@
 // One film: stills to try settings on, then a job that is watched.
 
-import { ApiError, ask, forget, getBlob, getJson, pause, postBlob, postJson } from "./api.js";
+import { ApiError, ask, getBlob, getJson, pause, postBlob, postJson } from "./api.js";
 import { Edited } from "./history.js";
 
 // The newest frame is asked for whenever the state has been asked for this many times.
@@ -35,11 +35,7 @@ export class Film extends Edited {
   }
 
   open(info) {
-    this.info = info;
-    this.path = `/v1/jobs/${info.id}`;
-    this.opensAnew();
-    this.shown = null;
-    this.opened = true;
+    this.openAt(`/v1/jobs/${info.id}`, info);
   }
 
   /** Whether work would be lost if the page were left. */
@@ -76,20 +72,13 @@ export class Film extends Edited {
     return super.shownReferences(settings).filter(({ time }) => (time ?? null) === null || time === this.time);
   }
 
-  get takenPath() {
-    return `${this.path}/stills/${this.still}/taken`;
+  get picturePath() {
+    return `${this.path}/stills/${this.still}`;
   }
 
   withHints(hints) {
     const others = this.now.hints.filter((hint) => hint.time !== this.time);
     return { hints: [...others, ...hints.map((hint) => ({ ...hint, time: this.time }))] };
-  }
-
-  /** Settings as the server takes them, without those that the model does not have. */
-  values(settings = this.settings) {
-    const values = { saturation: settings.saturation };
-    for (const name of ["temperature", "caution"]) if (settings[name] !== null) values[name] = settings[name];
-    return values;
   }
 
   /** Learn when the stills are shown; short films have fewer. */
@@ -103,19 +92,15 @@ export class Film extends Edited {
   async request() {
     await this.findStills();
     const hints = this.shownHints().map(({ points, color, width }) => ({ points, color, width }));
-    return [`${this.path}/stills/${this.still}`, { ...this.values(), hints, references: await this.ids() }];
+    return [this.picturePath, { ...this.values(this.settings), hints, references: await this.ids() }];
   }
 
   before() {
-    return getBlob(`${this.path}/stills/${this.still}?grey=true`);
-  }
-
-  async colorsAt(x, y) {
-    return (await getJson(`${this.path}/stills/${this.still}/colors?x=${x.toFixed(3)}&y=${y.toFixed(3)}`)).colors;
+    return getBlob(`${this.picturePath}?grey=true`);
   }
 
   thumbnail() {
-    return postBlob(`${this.path}/stills/0`, { ...this.values(), references: [] });
+    return postBlob(`${this.path}/stills/0`, { ...this.values(this.settings), references: [] });
   }
 
   async start(more, onChange) {
@@ -152,15 +137,5 @@ export class Film extends Edited {
 
   async cancel() {
     this.info = await (await ask("POST", `${this.path}/cancel`)).json();
-  }
-
-  /** Let the server delete it, at once or after this many seconds in which it is not asked for. */
-  park(after = 0) {
-    if (this.opened) forget(this.path, after);
-    this.opened = false;
-  }
-
-  close() {
-    this.park();
   }
 }

@@ -1,7 +1,7 @@
 // What the page shows of a film: its stills, how far the work is, and the result.
 
 import { getBlob, hasToken } from "./api.js";
-import { $, element, resultName, say, show, warn } from "./dom.js";
+import { $, button, resultName, say, show, warn } from "./dom.js";
 
 const SUFFIXES = { "video/mp4": ".mp4", "video/quicktime": ".mov", "video/x-matroska": ".mkv", "video/webm": ".webm" };
 
@@ -61,8 +61,7 @@ export class FilmView {
     const times = await mine.findStills();
     if (this.current() !== mine) return;
     const buttons = stillNames(times).map((name, number) =>
-      element("button", {
-        type: "button",
+      button({
         textContent: name,
         ariaLabel: `Still at ${name}`,
         onclick: this.careful(async () => {
@@ -74,7 +73,7 @@ export class FilmView {
         }),
       }),
     );
-    const film = element("button", { type: "button", textContent: "Film", onclick: () => this.showWhole(mine) });
+    const film = button({ textContent: "Film", onclick: () => this.showWhole(mine) });
     film.dataset.film = "whole";
     $("stills").replaceChildren(...buttons, film);
     this.controls();
@@ -84,10 +83,10 @@ export class FilmView {
   update() {
     const film = this.current();
     const { state, frames, total, error, notices, result } = film.info;
-    for (const button of $("stills").children) {
-      if (!button.dataset.film) continue;
-      button.hidden = state !== "done" && !film.busy;
-      button.textContent = film.busy ? "Newest frame" : "Film";
+    for (const still of $("stills").children) {
+      if (!still.dataset.film) continue;
+      still.hidden = state !== "done" && !film.busy;
+      still.textContent = film.busy ? "Newest frame" : "Film";
     }
     $("film-newest").hidden = !film.busy || film.newest === null;
     if (film.newest !== this.newest && film.newest !== null) show($("film-newest"), film.newest);
@@ -141,8 +140,8 @@ export class FilmView {
     $("zoom-bar").hidden = $("photo-bar").hidden = $("tool-help").hidden = shown;
     if (!shown) $("film-video").pause();
     $("divide-label").hidden = shown ? $("film-grey").hidden : this.stage.tool !== "compare";
-    [...$("stills").children].forEach((button, index) => {
-      button.setAttribute("aria-pressed", String(button.dataset.film ? shown : !shown && index === film.still));
+    [...$("stills").children].forEach((still, index) => {
+      still.setAttribute("aria-pressed", String(still.dataset.film ? shown : !shown && index === film.still));
     });
   }
 }

@@ -2,7 +2,7 @@
 
 import { Chooser } from "./chooser.js";
 import { colorName, distinctNames, swatch } from "./colors.js";
-import { $, element, say } from "./dom.js";
+import { $, button, element, say } from "./dom.js";
 
 export class Hints {
   /**
@@ -48,16 +48,21 @@ export class Hints {
     if (!work) return;
     const setting = this.stage.tool !== "compare";
     const suggested = work.suggested ?? [];
-    const replaced = (index, hint) => work.withHints(work.shownHints(work.now).map((other, at) => (at === index ? hint : other)));
     this.stage.setMarks(setting ? suggested : [], setting ? work.shownHints() : [], {
       suggestion: (index) => this.ask([[suggested[index].x, suggested[index].y]], suggested[index].colors),
       moving: (index, hint) => {
-        work.try(hint && replaced(index, hint));
+        work.try(hint && this.replaced(index, hint));
         this.preview();
       },
-      moved: (index, hint, kind) => this.change(replaced(index, hint), kind),
+      moved: (index, hint, kind) => this.change(this.replaced(index, hint), kind),
       removed: (index) => this.remove(index),
     });
+  }
+
+  /** The change of settings that puts a hint in another one's place. */
+  replaced(index, hint) {
+    const work = this.current();
+    return work.withHints(work.shownHints(work.now).map((other, at) => (at === index ? hint : other)));
   }
 
   remove(index) {
@@ -75,8 +80,7 @@ export class Hints {
         const dot = element("span", { className: "dot" });
         dot.style.backgroundColor = hint.color;
         const name = `${colorName(hint.color)}${hint.points.length > 1 ? ", brushed" : ""}`;
-        const remove = element("button", {
-          type: "button",
+        const remove = button({
           textContent: "Remove",
           ariaLabel: `Remove colour ${index + 1}, ${name}`,
           onclick: () => this.remove(index),
@@ -93,11 +97,7 @@ export class Hints {
     const box = element("input", {
       type: "checkbox",
       checked: Boolean(hint.darken),
-      onchange: () => {
-        const work = this.current();
-        const darken = box.checked;
-        this.change(work.withHints(work.shownHints(work.now).map((other, at) => (at === index ? { ...other, darken } : other))));
-      },
+      onchange: () => this.change(this.replaced(index, { ...hint, darken: box.checked })),
     });
     return element("label", { className: "check faint" }, box, "Too bright here to show it: darken the place");
   }
@@ -108,8 +108,7 @@ export class Hints {
     const places = await mine.suggestions();
     if (this.current() !== mine) return;
     const rows = places.map((item, index) => {
-      const number = element("button", {
-        type: "button",
+      const number = button({
         className: "number",
         textContent: String(index + 1),
         ariaLabel: `Show place ${index + 1}`,

@@ -1,7 +1,7 @@
 // What a photograph and a film share: settings that are tried and changed, the history of changes, and the picture that
 // follows them.
 
-import { ask, getBlob, postBlob, postFile, postJson } from "./api.js";
+import { ask, forget, getBlob, getJson, postBlob, postFile, postJson } from "./api.js";
 
 // Steps of one kind that follow each other within this many milliseconds are one step for undo.
 const TOGETHER = 3000;
@@ -39,6 +39,8 @@ export class Edited {
     this.future = whole(kept?.future);
     /** @type {Settings} */
     this.now = { ...usual, ...kept?.now };
+    /** What the server said of it. @type {any} */
+    this.info = null;
     /** Its address on the server. @type {string} */
     this.path = "";
     // References that the server holds, those that can be sent again, and how they look.
@@ -138,17 +140,42 @@ export class Edited {
     return this.small.get(id);
   }
 
-  /** The address at which the server tells what the picture that is shown takes from where. */
-  get takenPath() {
-    return `${this.path}/taken`;
-  }
-
+  /** What the picture that is shown takes from where. */
   async taken() {
-    return postJson(this.takenPath, { references: await this.ids() });
+    return postJson(`${this.picturePath}/taken`, { references: await this.ids() });
   }
 
   async takenVeil() {
-    return postBlob(`${this.takenPath}/veil`, { references: await this.ids() });
+    return postBlob(`${this.picturePath}/taken/veil`, { references: await this.ids() });
+  }
+
+  /** The server has it open at an address, for the first time or again. */
+  openAt(path, info) {
+    this.info = info;
+    this.path = path;
+    this.opensAnew();
+    this.opened = true;
+    this.shown = null;
+  }
+
+  /** Let the server drop it, at once or after this many seconds in which it is not asked for; settings stay. */
+  park(after = 0) {
+    if (this.opened) forget(this.path, after);
+    this.opened = false;
+  }
+
+  /** The values of settings that photographs and films share, without those that the model does not have. */
+  values({ saturation, temperature, caution }) {
+    return Object.fromEntries(Object.entries({ saturation, temperature, caution }).filter(([, value]) => value !== null));
+  }
+
+  /** The address of the picture that is shown. */
+  get picturePath() {
+    return this.path;
+  }
+
+  async colorsAt(x, y) {
+    return (await getJson(`${this.picturePath}/colors?x=${x.toFixed(3)}&y=${y.toFixed(3)}`)).colors;
   }
 
   history() {

@@ -1,6 +1,13 @@
-// How files come in: chosen, taken with a camera, dropped, or pasted.
+// How files come in: chosen, taken with a camera, dropped, pasted, or examples.
 
-import { $ } from "./dom.js";
+import { $, button, element } from "./dom.js";
+
+const EXAMPLES = [
+  { name: "astronaut.jpg", title: "an astronaut, 1992" },
+  { name: "cat.jpg", title: "a cat" },
+  { name: "coffee.jpg", title: "a cup of coffee" },
+  { name: "rocket.jpg", title: "a rocket's launch" },
+];
 
 /** Hand every file that comes in to `files.add`, but files dropped on the panel to `references.add`. */
 export function listen(files, references) {
@@ -33,4 +40,18 @@ export function listen(files, references) {
       files.add(pasted);
     }
   });
+}
+
+/** Show photographs to try on the empty page, and hand the chosen one to `files.add`. */
+export function listExamples(files, careful) {
+  const buttons = EXAMPLES.map(({ name, title }) => {
+    const address = `/static/examples/${name}`;
+    const choose = careful(async () => {
+      const blob = await (await fetch(address)).blob();
+      files.add([new File([blob], name, { type: "image/jpeg" })]);
+    });
+    const label = `Try ${title}`;
+    return button({ ariaLabel: label, title: label, onclick: choose }, element("img", { src: address, alt: "", width: 120, height: 90 }));
+  });
+  $("examples").replaceChildren(...buttons);
 }

@@ -1,7 +1,7 @@
 // Marks on the picture: numbers at suggested places, and dots where colours were set, which can be moved.
 
 import { colorName } from "./colors.js";
-import { $, element } from "./dom.js";
+import { $, button, placeAt } from "./dom.js";
 
 const STEP = 1; // per cent that an arrow key moves a dot
 const MOVES = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
@@ -25,14 +25,13 @@ export function shifted(hint, across, down) {
 export function drawMarks({ suggestions, hints, at, on }) {
   const focused = /** @type {?HTMLElement} */ (document.activeElement?.closest("#marks .set"))?.dataset.index;
   const numbers = suggestions.map((item, index) => {
-    const number = element("button", {
-      type: "button",
+    const number = button({
       className: "mark",
       textContent: String(index + 1),
       ariaLabel: `Place ${index + 1}: choose its colour`,
       onclick: () => on.suggestion(index),
     });
-    place(number, item.x, item.y);
+    placeAt(number, item.x, item.y);
     return number;
   });
   const dots = hints.map((hint, index) => dot(hint, index, at, on));
@@ -41,8 +40,7 @@ export function drawMarks({ suggestions, hints, at, on }) {
 }
 
 function dot(hint, index, at, on) {
-  const made = element("button", {
-    type: "button",
+  const made = button({
     className: "set",
     title: "Drag to move; Delete removes",
     ariaLabel: `Colour ${index + 1}, ${colorName(hint.color)}: arrow keys move it, Delete removes it`,
@@ -86,10 +84,5 @@ function dot(hint, index, at, on) {
 }
 
 function placeHint(made, hint) {
-  place(made, ...hint.points[Math.floor(hint.points.length / 2)]);
-}
-
-function place(part, x, y) {
-  part.style.left = `${x}%`;
-  part.style.top = `${y}%`;
+  placeAt(made, ...hint.points[Math.floor(hint.points.length / 2)]);
 }

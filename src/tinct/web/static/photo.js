@@ -1,6 +1,6 @@
 // One photograph open for editing: its settings, their history, and previews that follow them.
 
-import { forget, getBlob, getJson, postBlob } from "./api.js";
+import { getBlob, getJson, postBlob } from "./api.js";
 import { Edited, same } from "./history.js";
 
 export class Photo extends Edited {
@@ -28,18 +28,8 @@ export class Photo extends Edited {
 
   /** The server has it open, for the first time or again. */
   open(info) {
-    this.info = info;
     this.usual = usualOf(info);
-    this.path = `/v1/edits/${info.id}`;
-    this.opensAnew();
-    this.opened = true;
-    this.shown = null;
-  }
-
-  /** Let the server close it; settings stay, and `open` continues with them. */
-  park(after = 0) {
-    if (this.opened) forget(this.path, after);
-    this.opened = false;
+    this.openAt(`/v1/edits/${info.id}`, info);
   }
 
   toJson() {
@@ -53,12 +43,8 @@ export class Photo extends Edited {
 
   /** The settings as the server takes them. */
   async body(settings = this.settings) {
-    const { hints, saturation, reading } = settings;
-    /** @type {Record<string, any>} */
-    const body = { hints, saturation, reading, references: await this.ids(this.shownReferences(settings)) };
-    if (settings.temperature !== null) body.temperature = settings.temperature;
-    if (settings.caution !== null) body.caution = settings.caution;
-    return body;
+    const { hints, reading } = settings;
+    return { hints, reading, references: await this.ids(this.shownReferences(settings)), ...this.values(settings) };
   }
 
   /** @returns {Promise<[string, object]>} */
@@ -79,10 +65,6 @@ export class Photo extends Edited {
   async suggestions() {
     this.suggested ??= await getJson(`${this.path}/suggestions?count=4`);
     return this.suggested;
-  }
-
-  async colorsAt(x, y) {
-    return (await getJson(`${this.path}/colors?x=${x.toFixed(3)}&y=${y.toFixed(3)}`)).colors;
   }
 
   async thumbnail() {
@@ -107,10 +89,6 @@ export class Photo extends Edited {
     const blob = await postBlob(`${this.path}/save`, { ...(await this.body(now)), format });
     this.savedAs = now;
     return blob;
-  }
-
-  close() {
-    this.park();
   }
 }
 

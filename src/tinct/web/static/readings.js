@@ -1,6 +1,6 @@
 // Other colourings of a photograph that the network finds plausible, as small pictures to choose from.
 
-import { $, element, show } from "./dom.js";
+import { $, button, element, show } from "./dom.js";
 
 // Milliseconds from a change of settings until the small pictures follow it.
 const LATER = 900;
@@ -30,9 +30,9 @@ export class Readings {
     $("readings-box").hidden = readings.length < 2;
     const buttons = readings.map(({ number, name }) => {
       const image = element("img", { alt: "" });
-      const button = element("button", { type: "button", onclick: () => this.choose(number) }, image, element("span", { textContent: name }));
-      button.dataset.reading = String(number);
-      return button;
+      const choice = button({ onclick: () => this.choose(number) }, image, element("span", { textContent: name }));
+      choice.dataset.reading = String(number);
+      return choice;
     });
     this.listed = wanted;
     $("readings").replaceChildren(...buttons);
@@ -42,8 +42,8 @@ export class Readings {
 
   /** Mark the one that is chosen. */
   update(photo) {
-    for (const button of $("readings").children) {
-      button.setAttribute("aria-pressed", String(Number(button.dataset.reading) === photo.settings.reading));
+    for (const choice of $("readings").children) {
+      choice.setAttribute("aria-pressed", String(Number(choice.dataset.reading) === photo.settings.reading));
     }
   }
 
@@ -58,13 +58,13 @@ export class Readings {
   async drawAll(photo) {
     const { reading: _, ...settings } = photo.now;
     const wanted = JSON.stringify(settings);
-    for (const button of [...$("readings").children]) {
-      if (this.current() !== photo || !photo.opened || !button.isConnected) return;
-      if (button.dataset.drawn === wanted) continue;
-      const blob = await photo.readingImage(Number(button.dataset.reading));
+    for (const choice of [...$("readings").children]) {
+      if (this.current() !== photo || !photo.opened || !choice.isConnected) return;
+      if (choice.dataset.drawn === wanted) continue;
+      const blob = await photo.readingImage(Number(choice.dataset.reading));
       if (this.current() !== photo) return;
-      show(button.querySelector("img"), blob);
-      button.dataset.drawn = wanted;
+      show(choice.querySelector("img"), blob);
+      choice.dataset.drawn = wanted;
     }
   }
 }

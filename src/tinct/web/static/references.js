@@ -1,6 +1,6 @@
 // Colour pictures to take colours from: added beside the picture, listed, and what was taken from where.
 
-import { $, element, say, show, warn } from "./dom.js";
+import { $, button, element, placeAt, say, show, warn } from "./dom.js";
 import { stillNames } from "./filmview.js";
 
 const MOST = 8;
@@ -32,8 +32,7 @@ export class References {
   clear() {
     this.told = null;
     $("references").replaceChildren();
-    this.stage.showTaken(null);
-    this.stage.setPairs([]);
+    this.show(null, []);
   }
 
   /** Take colours from these files, too. */
@@ -78,8 +77,7 @@ export class References {
     const small = element("div", { className: "small" }, image, element("div", { className: "pairs" }));
     const name = element("span", { className: "name", textContent: reference.name, title: reference.name });
     const note = element("span", { className: "note faint" });
-    const remove = element("button", {
-      type: "button",
+    const remove = button({
       textContent: "Remove",
       ariaLabel: `Remove reference ${reference.name}`,
       onclick: () => this.remove(work, reference),
@@ -134,8 +132,7 @@ export class References {
     const wanted = this.told;
     const marked = $("taken").checked;
     if (!work?.opened || work.shownReferences().length === 0) {
-      this.stage.showTaken(null);
-      this.stage.setPairs([]);
+      this.show(null, []);
       return;
     }
     const [parts, veil] = await Promise.all([work.taken(), marked ? work.takenVeil() : null]);
@@ -147,8 +144,13 @@ export class References {
       pairs.push(...own);
       this.describe(part, marked ? own : []);
     }
-    this.stage.showTaken(veil);
-    this.stage.setPairs(marked ? pairs : []);
+    this.show(veil, marked ? pairs : []);
+  }
+
+  /** Show on the picture where colours were taken. */
+  show(veil, pairs) {
+    this.stage.showVeil(veil, "taken-veil");
+    this.stage.setPairs(pairs);
   }
 
   describe(part, pairs) {
@@ -172,8 +174,7 @@ export function takenWords({ same, kind }) {
 /** A letter at a place of a picture, in per cent. */
 export function pairMark({ letter, color }, x, y) {
   const mark = element("span", { className: "pair", textContent: letter });
-  mark.style.left = `${x}%`;
-  mark.style.top = `${y}%`;
+  placeAt(mark, x, y);
   mark.style.backgroundColor = color;
   return mark;
 }

@@ -1,6 +1,6 @@
 // One row of the list of files: its state in words, its progress, and what can be done with it.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { Film } from "./film.js";
 
 const GOING = ["waiting", "busy", "sending", "colouring"];
@@ -11,13 +11,12 @@ export function makeRow(name, on) {
   const image = element("img", { alt: "" });
   const state = element("span", { className: "state" });
   const title = element("span", { className: "name", textContent: name, title: name });
-  const open = element("button", { type: "button", className: "open", onclick: on.choose }, image, element("span", {}, title, state));
+  const open = button({ className: "open", onclick: on.choose }, image, element("span", {}, title, state));
   const bar = element("progress", { max: 1, value: 0, ariaLabel: `Progress of ${name}` });
-  const button = (textContent, onclick) => element("button", { type: "button", textContent, onclick });
-  const anyway = button("Colour it anyway", on.anyway);
-  const retry = button("Try again", on.retry);
-  const again = button("Choose it again", on.again);
-  const remove = element("button", { type: "button", className: "remove", onclick: on.remove });
+  const anyway = button({ textContent: "Colour it anyway", onclick: on.anyway });
+  const retry = button({ textContent: "Try again", onclick: on.retry });
+  const again = button({ textContent: "Choose it again", onclick: on.again });
+  const remove = button({ className: "remove", onclick: on.remove });
   const actions = element("div", { className: "actions" }, anyway, retry, again);
   const box = element("li", {}, element("div", { className: "head" }, open, remove), bar, actions);
   return { box, image, open, state, bar, anyway, retry, again, remove };

@@ -1,6 +1,6 @@
 // The picture on the page: before and after, the veil, strokes, marks, and what pointer and keys do on it.
 
-import { $, show } from "./dom.js";
+import { $, placeAt, show, within } from "./dom.js";
 import { drawMarks } from "./marks.js";
 import { pairMark } from "./references.js";
 import { Viewport } from "./viewport.js";
@@ -48,7 +48,7 @@ export class Stage {
   }
 
   setCut(percent) {
-    const cut = Math.max(0, Math.min(100, percent));
+    const cut = within(percent, 0, 100);
     $("frame").style.setProperty("--cut", `${cut}%`);
     $("divide").value = cut;
   }
@@ -80,14 +80,10 @@ export class Stage {
     $("before").hidden = this.tool !== "compare";
   }
 
-  showVeil(blob) {
-    if (blob) show($("veil"), blob);
-    $("veil").hidden = !blob;
-  }
-
-  showTaken(blob) {
-    if (blob) show($("taken-veil"), blob);
-    $("taken-veil").hidden = !blob;
+  /** Lay a veil over the picture, `veil` or `taken-veil`; null takes it away. */
+  showVeil(blob, id = "veil") {
+    if (blob) show($(id), blob);
+    $(id).hidden = !blob;
   }
 
   /** Letters at the places that take their colours from a reference. */
@@ -122,8 +118,8 @@ export class Stage {
 
   at(event) {
     const box = this.box.getBoundingClientRect();
-    const clip = (value) => Math.max(0, Math.min(100, value));
-    return [clip((100 * (event.clientX - box.left)) / box.width), clip((100 * (event.clientY - box.top)) / box.height)];
+    const percent = (offset, length) => within((100 * offset) / length, 0, 100);
+    return [percent(event.clientX - box.left, box.width), percent(event.clientY - box.top, box.height)];
   }
 
   /** The luma, 0..1, of the picture at a place; null if it is not known. */
@@ -149,10 +145,9 @@ export class Stage {
   }
 
   moveCross(across, down) {
-    this.cross.x = Math.max(0, Math.min(100, this.cross.x + across));
-    this.cross.y = Math.max(0, Math.min(100, this.cross.y + down));
-    $("cross").style.left = `${this.cross.x}%`;
-    $("cross").style.top = `${this.cross.y}%`;
+    this.cross.x = within(this.cross.x + across, 0, 100);
+    this.cross.y = within(this.cross.y + down, 0, 100);
+    placeAt($("cross"), this.cross.x, this.cross.y);
   }
 
   listen() {

@@ -1,15 +1,14 @@
 // Which one is real? Pairs are loaded before they are shown, so that each picture is seen for exactly its time.
 
-import { ApiError, getBlob, postJson } from "./api.js";
-import { $, say, warn } from "./dom.js";
+import { getBlob, getJson, pause, postJson } from "./api.js";
+import { $, say, show, warnOf } from "./dom.js";
 
-const PAUSE = 500; // milliseconds before and between pictures
+const PAUSE = 0.5; // seconds before and between pictures
 let session = null;
 let number = 0;
 let asked = 0;
 const ready = new Map();
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 function careful(action) {
@@ -17,8 +16,7 @@ function careful(action) {
     try {
       await action(...values);
     } catch (error) {
-      if (!(error instanceof ApiError)) console.error(error);
-      warn(error instanceof ApiError ? error.message : "Something went wrong on this page. Reload it and begin again.");
+      warnOf(error, "begin again");
     }
   };
 }
@@ -56,18 +54,17 @@ async function pair() {
   load(number + 1)?.catch(() => ready.delete(number + 1));
   const images = [$("first"), $("second")];
   for (const [index, image] of images.entries()) {
-    if (image.src) URL.revokeObjectURL(image.src);
-    image.src = URL.createObjectURL(blobs[index]);
+    show(image, blobs[index]);
     await image.decode();
   }
-  await wait(PAUSE);
+  await pause(PAUSE);
   $("word").textContent = "";
   for (const image of images) {
     await frame();
     image.hidden = false;
-    await wait(session.seconds * 1000);
+    await pause(session.seconds);
     image.hidden = true;
-    await wait(PAUSE);
+    await pause(PAUSE);
   }
   $("question").hidden = false;
   $("ask").focus();
@@ -107,8 +104,7 @@ addEventListener("keydown", (event) => {
 $("alert-close").addEventListener("click", () => ($("alert").hidden = true));
 
 careful(async () => {
-  const response = await fetch("/v1/turing/design");
-  const design = await response.json();
+  const design = await getJson("/v1/turing/design");
   $("seconds").textContent = design.seconds === 1 ? "a second" : `${design.seconds} seconds`;
   $("practice-count").textContent = design.practice;
   $("pair-count").textContent = design.pairs;

@@ -1,6 +1,6 @@
 // Where the picture lies in its frame: fitted, or zoomed and moved.
 
-import { $ } from "./dom.js";
+import { $, within } from "./dom.js";
 
 const MOST = 12;
 // Small pictures are not enlarged further than this to fit.
@@ -49,7 +49,7 @@ export class Viewport {
   /** Zoom about a point in pixels of the frame; without one, about its middle. */
   zoomBy(factor, at = null) {
     const [x, y] = at ?? [this.frame.clientWidth / 2, this.frame.clientHeight / 2];
-    const next = Math.min(MOST, Math.max(1, this.zoom * factor));
+    const next = within(this.zoom * factor, 1, MOST);
     const grown = next / this.zoom;
     this.x = x - (x - this.x) * grown;
     this.y = y - (y - this.y) * grown;
@@ -94,7 +94,7 @@ export class Viewport {
   wheel(event) {
     if (event.target.closest("video")) return;
     event.preventDefault();
-    this.zoomBy(Math.exp(-Math.max(-120, Math.min(120, event.deltaY)) * (event.ctrlKey ? 0.01 : 0.003)), this.inFrame(event));
+    this.zoomBy(Math.exp(-within(event.deltaY, -120, 120) * (event.ctrlKey ? 0.01 : 0.003)), this.inFrame(event));
   }
 
   /** Two fingers moved from where they were to where they are: `[[x, y], [x, y]]` in pixels of the frame. */
