@@ -28,16 +28,6 @@ VERBS = (
 )
 
 
-@pytest.fixture
-def album(tmp_path: Path, camera_png: Path) -> Path:
-    folder = tmp_path / "album"
-    folder.mkdir()
-    camera = pyvips.Image.new_from_file(str(camera_png))
-    camera.resize(0.3).write_to_file(str(folder / "one.jpg"))
-    camera.resize(0.2).write_to_file(str(folder / "two.png"))
-    return folder
-
-
 def test_version() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout.decode()) == (0, f"tinct {tinct.__version__}\n")
@@ -81,7 +71,7 @@ def test_a_verb_alone_is_there_sooner_than_all() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "LOADED ['options', 'output', 'plain', 'status']\nFalse\n"
+    assert done.stdout == "LOADED ['colorize', 'options', 'output', 'plain']\nFalse\n"
     wrong = run("modles", "--help")
     assert wrong.returncode == 2
     assert b"models" in wrong.stderr

@@ -8,16 +8,17 @@ from dataclasses import Field, fields
 from importlib.util import find_spec
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from tinct.coloring.settings import Decoding
 from tinct.errors import MissingExtraError, SettingError
 
 Command = TypeVar("Command", bound=Callable[..., None])
 Options = Mapping[str, tuple[Any, Any]]  # by name: the type with Typer's option, and the default
+
+# The packages of extras, by the names they are imported by.
+_PACKAGES = {"learn": ("torch", "lightning"), "web": ("fastapi", "uvicorn", "python_multipart")}
 
 Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]
 Backbone = Annotated[
@@ -57,10 +58,20 @@ RayAddress = Annotated[
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 
 
-def add_verbs(app: typer.Typer, verbs: Iterable[ModuleType]) -> None:
-    """Add verbs: from each module the function of its name, with the examples in its EPILOG."""
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """Return a decorator that gives a verb examples, which its help shows."""
+
+    def note(verb: Command) -> Command:
+        verb.epilog = "\n\n".join(["Examples:", *lines])  # type: ignore[attr-defined]
+        return verb
+
+    return note
+
+
+def add_verbs(app: typer.Typer, verbs: Iterable[Any]) -> None:
+    """Add verbs that have `examples`, under the names of their functions."""
     for verb in verbs:
-        app.command(epilog=verb.EPILOG)(vars(verb)[verb.__name__.rpartition(".")[2]])
+        app.command(epilog=verb.epilog)(verb)
 
 
 def takes(options: Options) -> Callable[[Command], Command]:
@@ -86,11 +97,6 @@ def options_of(settings: type[Any], *names: str) -> Options:
         for setting in chosen
         if setting.name in names or not names
     }
-
-
-def decoding_options(*names: str) -> Options:
-    """Return the options that say how colours are computed, or only those of these names."""
-    return options_of(Decoding, *names)
 
 
 def option_of(setting: Field[Any], kind: Any, *, text: str, show_default: bool = True) -> Any:
@@ -134,7 +140,12 @@ def named_values(texts: Iterable[str] | None, *, flag: str = "--option") -> dict
     return values
 
 
-def require_learn(what: str) -> None:
-    """Check that PyTorch and Lightning are installed; MissingExtraError if not. `what` is the work that needs them."""
-    if find_spec("torch") is None or find_spec("lightning") is None:
-        raise MissingExtraError("learn", what)
+def require_extra(extra: str, what: str) -> None:
+    """Check that the packages of an extra are installed; MissingExtraError if not. `what` is the work that needs it."""
+    for name in _PACKAGES[extra]:
+        try:
+            installed = find_spec(name) is not None
+        except ValueError:  # blocked: sys.modules holds None for it
+            installed = False
+        if not installed:
+            raise MissingExtraError(extra, what)

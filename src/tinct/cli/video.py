@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import EngineName, RayAddress, options_of, takes
+from tinct.cli.options import EngineName, RayAddress, examples, options_of, takes
 from tinct.cli.output import exit_by, harmless, print_json, print_sum, progress, progress_of_steps, say
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError
@@ -17,33 +17,7 @@ from tinct.errors import SettingError
 if TYPE_CHECKING:
     from tinct.actors import Engine
     from tinct.coloring.film.colorize import VideoResult
-    from tinct.coloring.film.shots import Shot
 
-EPILOG = """Examples:
-
-tinct video grandfather.mp4
-
-tinct video reel.mov -o reel.mkv --purpose archive
-
-tinct video feature.mkv -o coloured.mkv --workers 8
-
-tinct video films/ -o coloured/ --recursive
-
-tinct video reel.mov --preview 10 --start 60 --compare
-
-tinct video reel.mov --list-shots --json > shots.json
-
-tinct video reel.mov --shots shots.json
-
-tinct video reel.mov --hint 120@25%,60%=#b03020
-
-tinct video scans/ -o film.mp4 --rate 18
-
-tinct video super8.mp4 --rate 18 --sound encode
-
-tinct video vhs.avi --deinterlace double
-
-tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'"""
 
 Source = Annotated[
     Path,
@@ -99,6 +73,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSO
 OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if name != "views"}
 
 
+@examples(
+    "tinct video grandfather.mp4",
+    "tinct video reel.mov -o reel.mkv --purpose archive",
+    "tinct video feature.mkv -o coloured.mkv --workers 8",
+    "tinct video films/ -o coloured/ --recursive",
+    "tinct video reel.mov --preview 10 --start 60 --compare",
+    "tinct video reel.mov --list-shots --json > shots.json",
+    "tinct video reel.mov --shots shots.json",
+    "tinct video reel.mov --hint 120@25%,60%=#b03020",
+    "tinct video scans/ -o film.mp4 --rate 18",
+    "tinct video super8.mp4 --rate 18 --sound encode",
+    "tinct video vhs.avi --deinterlace double",
+    "tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'",
+)
 @takes(OPTIONS)
 def video(
     source: Source,
@@ -214,19 +202,15 @@ def _end(start: float | None, end: float | None, preview: float | None) -> float
 def _list_shots(source: Path, *, rate: float | None, deinterlace: str, as_json: bool) -> None:
     from tinct.coloring.directions import skeleton
     from tinct.coloring.film.colorize import list_shots
+    from tinct.media.video.film import clock
 
     shots = list_shots(source, rate=rate, deinterlace=deinterlace)
     if as_json:
         rows = ",\n ".join(json.dumps(row) for row in skeleton([(shot.frame, shot.seconds) for shot in shots]))
         print(f"[{rows}]")
         return
-    print("\n".join(_shot_line(number, shot) for number, shot in enumerate(shots, 1)))
-
-
-def _shot_line(number: int, shot: Shot) -> str:
-    from tinct.media.video.film import clock
-
-    return f"{number:4d}  {clock(shot.seconds):>10}  frame {shot.frame}"
+    for number, shot in enumerate(shots, 1):
+        print(f"{number:4d}  {clock(shot.seconds):>10}  frame {shot.frame}")
 
 
 def _flicker(result: VideoResult) -> dict[str, float]:

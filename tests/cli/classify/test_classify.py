@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tinct.cli import build
-from tinct.cli.classify.train import _meaning, size_of
+from tinct.cli.classify.learn import _meaning, size_of
 
 pytestmark = pytest.mark.usefixtures("few_trees")
 MODEL = Path(__file__).parents[2] / "golden" / "tiny_classifier.onnx"

@@ -1,10 +1,11 @@
-"""`tinct classify`: its verbs, one file each."""
+"""`tinct classify` and its verbs: `learn.py` those that need the extra `learn`, `use.py` the others."""
 
 from __future__ import annotations
 
 import typer
 
-from tinct.cli.classify import doctor, evaluate, example, labels, predict, train
+from tinct.cli.classify.learn import doctor, labels, train
+from tinct.cli.classify.use import evaluate, example, predict
 from tinct.cli.options import add_verbs
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF009 - `_asked` returns a field
-"""`tinct classify train`; `tinct classify doctor` shares the options that say how a network is trained."""
+"""`tinct classify train`, `doctor` and `labels`, which need the extra `learn`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import Seed, named_values, options_of, require_learn, takes
-from tinct.cli.output import print_json, print_left_out, progress_of_steps, say
+from tinct.cli.options import Seed, examples, named_values, options_of, require_extra, takes
+from tinct.cli.output import print_diagnosis, print_json, print_left_out, progress, progress_of_steps, say
 from tinct.errors import SettingError
 from tinct.stopping import kept_if_stopped
 
 if TYPE_CHECKING:
-    from tinct.learn.recognize.candidates import Choices
     from tinct.learn.recognize.pick import TrainedClassifier
     from tinct.learn.recognize.trial import Judged
 
-EPILOG = """Examples:
-
-tinct classify train pictures/ -o model.onnx
-
-tinct classify train pictures/ -o model.onnx --network color_statistics --color-space all
-
-tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space rgb --as-first-written
-
-tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30"""
-
 
 LITTLE = 0.1  # a smaller share of the accuracy beyond chance counts as nothing
-
 Folder = Annotated[
     Path,
     typer.Argument(
@@ -113,6 +101,15 @@ def size_of(text: str | None, *, least: int = 16, most: int = 512) -> tuple[int,
     return int(parts[1]), int(parts[0])
 
 
+SHOWN = 10  # suspects on the screen
+
+
+@examples(
+    "tinct classify train pictures/ -o model.onnx",
+    "tinct classify train pictures/ -o model.onnx --network color_statistics --color-space all",
+    "tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space rgb --as-first-written",
+    "tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30",
+)
 @takes(options_of(Asked))
 def train(
     folder: Folder,
@@ -167,8 +164,9 @@ def train(
     much of its decision is colour is measured on the pictures in grey and with rotated hue. Stopped and run again, it
     continues.
     """
-    require_learn("learning to recognise")
+    require_extra("learn", "learning to recognise")
     from tinct.learn.recognize.candidates import Choices, fitting_of
+    from tinct.learn.recognize.pick import train_classifier
 
     asked = Asked(**given)
     fitting, names = fitting_of(**asked.fitting(epochs=epochs))
@@ -183,12 +181,6 @@ def train(
         force=force,
         seed=seed,
     )
-    _train(folder, output, choices, overwrite=overwrite, as_json=as_json)
-
-
-def _train(folder: Path, output: Path, choices: Choices, *, overwrite: bool, as_json: bool) -> None:
-    from tinct.learn.recognize.pick import train_classifier
-
     with kept_if_stopped(lambda: "the same command goes on with the next candidate"), progress_of_steps() as advance:
         done = train_classifier(
             folder,
@@ -269,3 +261,101 @@ def _meaning(tests: dict[str, float], classes: int, learned_grey: float | None) 
     else:
         meaning = f"{100 * needed:.0f} % of its accuracy beyond chance needs colour"
     return [f"{shown}; {anew}", meaning]
+
+
+@examples(
+    "tinct classify doctor pictures/",
+    "tinct classify doctor pictures/ --network small_cnn --color-space rgb --as-first-written",
+    "tinct classify doctor pictures/ --no-standardize --scale 255 --lr 0.01 --augment hue=0.1",
+)
+@takes(options_of(Asked))
+def doctor(
+    folder: Folder,
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Examine the training of this network: small_cnn, color_first, long_kernels, two_branch, pretrained "
+            "or color_statistics.",
+        ),
+    ] = "small_cnn",
+    color_space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            help="Let it see this colour space: rgb, hsv, hsl, lab, yuv, xyz, or several joined by + (lab+hsv). "
+            "Default: by network.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="Train this many steps in each experiment; costly networks get fewer.")
+    ] = 100,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any finding.")] = False,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything that was measured as JSON.")] = False,
+    **given: Any,
+) -> None:
+    """Find out by experiment why a training does not learn: findings by importance, with evidence and remedy.
+
+    Give the same settings as for the training in question. Labels are compared with shuffled ones, a range of learning
+    rates is tried, one batch is learned by heart, and short trainings with one setting changed at a time show which one
+    is at fault.
+    """
+    require_extra("learn", "examining a training")
+    from tinct.learn.doctor.recognition import examine
+    from tinct.learn.doctor.trials import setup_of
+
+    asked = Asked(**given)
+    setup = setup_of(network, color_space=color_space, **asked.network(), **asked.fitting(seed=seed))
+    with progress("Examining") as advance:
+        diagnosis = examine(folder, setup=setup, steps=steps, progress=advance)
+    if as_json:
+        print_json(diagnosis.to_json())
+    else:
+        print_diagnosis(diagnosis)
+    if strict and diagnosis.findings:
+        raise typer.Exit(1)
+
+
+@examples(
+    "tinct classify labels pictures/",
+    "tinct classify labels pictures/ -o looked-at/",
+)
+def labels(
+    folder: Folder,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER", help="Write labels.csv, and labels.html with thumbnails, here."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """List the pictures whose labels look wrong, the likeliest first.
+
+    Each picture is judged by colour statistics that were learned from others, and listed if these are as sure of
+    another class as they are of that class's own pictures (confident learning). Look at them: some are merely unusual.
+    """
+    require_extra("learn", "looking for wrong labels")
+    from tinct.learn.recognize.labels import find_wrong_labels
+    from tinct.study.report.label_page import write_label_report
+
+    with progress("Judging") as advance:
+        report = find_wrong_labels(folder, seed=seed, progress=advance)
+    print_left_out(report.left_out)
+    written = write_label_report(report, output, overwrite=overwrite) if output is not None else []
+    if as_json:
+        rows = [{**vars(suspect), "path": str(suspect.path)} for suspect in report.suspects]
+        print_json({**vars(report), "suspects": rows, "written": [str(place) for place in written]})
+        return
+    say(f"{len(report.suspects)} of {report.count} labels look wrong")
+    known = f"{100 * report.accuracy:.1f} % of the labels (the largest class alone: {100 * report.chance:.1f} %)"
+    say(f"statistics learned from other pictures agree with {known}")
+    for suspect in report.suspects[:SHOWN]:
+        say(f"  {suspect.path}: {suspect.label}, looks like {suspect.likely} ({100 * suspect.likely_share:.0f} %)")
+    if len(report.suspects) > SHOWN:
+        say(f"  and {len(report.suspects) - SHOWN} more" + ("" if written else "; -o FOLDER writes them all"))
+    for place in written:
+        say(f"{place}: written")
