@@ -21,7 +21,7 @@ from tinct.web.edits import Edits
 from tinct.web.framework import Application, Heads, check_fields
 from tinct.web.gate import Admission, Allowance, Gate
 from tinct.web.jobs import Jobs
-from tinct.web.references import MOST_REFERENCES
+from tinct.web.kept import MOST_REFERENCES
 from tinct.web.routes import about, classify, photo, references, video
 from tinct.web.routes import edits as edit_routes
 from tinct.web.security import Guard, SafeHeaders

@@ -13,9 +13,8 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
 from tinct.web.gate import most_each
-from tinct.web.kept import Kept, Shelf
+from tinct.web.kept import Kept, References, Shelf
 from tinct.web.problems import Problem
-from tinct.web.references import References
 from tinct.web.store import Store
 
 T = TypeVar("T")
@@ -28,13 +27,11 @@ class Edit(Kept):
     """One photograph open for editing.
 
     Attributes:
-        references: colour pictures sent to take colours from.
         used: when it was last asked for, on the monotonic clock.
     """
 
     picture: Picture
     editor: Editor
-    references: References
     used: float = field(default_factory=time.monotonic)
 
     @property

@@ -102,7 +102,9 @@ class Gate:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            message = f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture."
+            message = (
+                f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture."
+            )
             raise Problem(503, message, retry_after=_RETRY_SECONDS) from error
 
     def _ended(self, future: asyncio.Future[Any]) -> None:

@@ -20,9 +20,8 @@ from tinct.errors import TinctError
 from tinct.media.video.film import GAINS, Film, checked_rate
 from tinct.web import pictures
 from tinct.web.gate import most_each
-from tinct.web.kept import Kept, Shelf
+from tinct.web.kept import Kept, References, Shelf
 from tinct.web.problems import Problem, problem_of
-from tinct.web.references import References
 from tinct.web.store import Store
 
 T = TypeVar("T")
@@ -43,7 +42,6 @@ class Job(Kept):
     Attributes:
         film: what was sent.
         settings: how it is to be coloured.
-        references: colour pictures sent to take colours from.
         state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
         frames: number of frames that are coloured.
         total: estimated number of frames; None if unknown.
@@ -56,7 +54,6 @@ class Job(Kept):
 
     film: Film
     settings: VideoSettings
-    references: References
     state: State = "held"
     frames: int = 0
     total: int | None = None

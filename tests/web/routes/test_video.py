@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from numpy.typing import NDArray
 
 from tinct.web.settings import Limits
 from web.helpers import decoded, photo_file, write_film
@@ -18,6 +21,12 @@ from web.helpers import decoded, photo_file, write_film
 def send(client: TestClient, film: Path | bytes, **fields: str) -> Any:
     data = film if isinstance(film, bytes) else film.read_bytes()
     return client.post("/v1/video", files=photo_file(data, "film.mp4"), data=fields)
+
+
+def frames_of(film: bytes) -> list[NDArray[Any]]:
+    """Give each frame of a film as (h, w, 3) sRGB."""
+    with av.open(io.BytesIO(film)) as container:
+        return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
 
 
 def until(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, Any]:
@@ -29,9 +38,7 @@ def until(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, An
     raise AssertionError(f"still {found['state']}")
 
 
-def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
-    import av
-
+def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path) -> None:
     response = send(client, film_mp4)
     assert response.status_code == 202
     job = until(client, response.json(), "done", "failed")
@@ -39,9 +46,7 @@ def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path, tmp_
     assert (job["frames"], job["total"], job["media_type"]) == (12, 12, "video/mp4")
     result = client.get(job["result"])
     assert result.headers["content-type"] == "video/mp4"
-    (tmp_path / "out.mp4").write_bytes(result.content)
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    frames = frames_of(result.content)
     assert len(frames) == 12
     assert np.ptp(frames[0], axis=2).max() > 5
     assert client.get(job["result"], headers={"range": "bytes=0-99"}).status_code == 206
@@ -50,9 +55,7 @@ def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path, tmp_
     assert not (client.store / job["id"]).exists()  # type: ignore[attr-defined]
 
 
-def test_a_hint_in_a_still_is_shown_and_colours_the_film(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
-    import av
-
+def test_a_hint_in_a_still_is_shown_and_colours_the_film(client: TestClient, film_mp4: Path) -> None:
     job = send(client, film_mp4, hold="true").json()
     stills = client.get(f"{job['link']}/stills").json()
     assert [still["number"] for still in stills] == [0, 1, 2, 3]
@@ -72,9 +75,7 @@ def test_a_hint_in_a_still_is_shown_and_colours_the_film(client: TestClient, fil
     assert done["error"] is None
     newest = decoded(client.get(f"{job['link']}/newest").content)
     assert newest.shape == (96, 128, 3)
-    (tmp_path / "out.mp4").write_bytes(client.get(done["result"]).content)
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    frames = frames_of(client.get(done["result"]).content)
     assert frames[0][28, 38, 0] > frames[0][28, 38, 1] + 30
     # It is one of the film's frames, as far as JPEG and chroma at half size go.
     assert min(np.abs(newest - frame).mean() for frame in frames) < 6
@@ -141,15 +142,11 @@ def test_a_film_sent_as_a_photograph_is_told(client: TestClient, film_mp4: Path)
     assert "It is a film." in response.json()["error"]
 
 
-def test_hints_for_a_film(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
-    import av
-
+def test_hints_for_a_film(client: TestClient, film_mp4: Path) -> None:
     job = send(client, film_mp4, hints='[{"x": 60, "y": 30, "color": "#c02020", "frame": 0}]').json()
     job = until(client, job, "done", "failed")
     assert job["error"] is None
-    (tmp_path / "out.mp4").write_bytes(client.get(job["result"]).content)
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        first = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    first = frames_of(client.get(job["result"]).content)[0]
     assert first[30, 60, 0] > first[30, 60, 1] + 20
     client.delete(job["link"])
     for wrong in ("[1", '[{"x": 60, "y": 30, "color": "#c02020"}]'):
@@ -186,10 +183,8 @@ def test_only_so_many_films_wait(make_client: Callable[..., TestClient], tmp_pat
 
 
 def test_a_film_is_shown_at_another_rate_and_times_stay_those_of_what_was_sent(
-    client: TestClient, film_mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, film_mp4: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import av
-
     from tinct.web import jobs
 
     told = []
@@ -206,8 +201,7 @@ def test_a_film_is_shown_at_another_rate_and_times_stay_those_of_what_was_sent(
     sent = send(client, film_mp4, rate=str(float(rate / 2)), deinterlace="off", hints=hints).json()
     job = until(client, sent, "done", "failed")
     assert job["error"] is None
-    (tmp_path / "out.mp4").write_bytes(client.get(job["result"]).content)
-    with av.open(str(tmp_path / "out.mp4")) as container:
+    with av.open(io.BytesIO(client.get(job["result"]).content)) as container:
         assert container.streams.video[0].average_rate == rate / 2
     assert client.post(f"{job['link']}/start", json={"rate": 0}).status_code == 202
     until(client, job, "done")

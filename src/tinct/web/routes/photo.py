@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.settings import help_of, limits
+from tinct.web.kept import MOST_REFERENCES, References, check_count
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_picture, result_suffix
-from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.service import Service, Shared
 from tinct.web.store import Store
 

@@ -13,10 +13,8 @@ from tinct.coloring.hints.reference import Taken
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import open_picture
 from tinct.web import pictures
-from tinct.web.edits import Edit
-from tinct.web.jobs import Job
+from tinct.web.kept import Kept, References
 from tinct.web.problems import described
-from tinct.web.references import References
 from tinct.web.routes.edits import JPEG, PNG, ReferenceNames
 from tinct.web.service import FilmStill, OpenEdit, SentFilm, Service, Shared
 
@@ -116,11 +114,11 @@ async def veil_of_still(on: FilmStill, chosen: Chosen) -> Response:
     return Response(await on.work(lambda still: _veil(still, on.film.references, chosen)), media_type="image/png")
 
 
-async def _added(request: Request, service: Service, of: Edit | Job, sent: UploadFile) -> SentReference:
+async def _added(request: Request, service: Service, of: Kept, sent: UploadFile) -> SentReference:
     return SentReference(id=await service.work(request, lambda: of.references.add(sent.file)))
 
 
-async def _shown(request: Request, service: Service, of: Edit | Job, name: str) -> Response:
+async def _shown(request: Request, service: Service, of: Kept, name: str) -> Response:
     def work() -> bytes:
         (path,) = of.references.paths((name,))
         return pictures.jpeg(pictures.before(open_picture(path), edge=_SHOWN_EDGE))

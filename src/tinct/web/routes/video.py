@@ -15,9 +15,9 @@ from tinct.coloring.settings import VideoSettings
 from tinct.media.video.film import Film
 from tinct.web import pictures
 from tinct.web.jobs import Job, State
+from tinct.web.kept import MOST_REFERENCES, References, check_count
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
-from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.routes.edits import (
     JPEG,
     FromLeft,
