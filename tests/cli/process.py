@@ -1,4 +1,4 @@
-"""`tinct` in a process of its own, as a person or a script runs it."""
+"""`tinct` as a person or a script runs it: in a process of its own, or in this one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from tinct.cli import build
 
 TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
 
@@ -19,3 +23,8 @@ def run(
     return subprocess.run(
         command, input=data, capture_output=True, text=text, cwd=folder, env=environment, timeout=120, check=False
     )
+
+
+def run_here(*arguments: object, **options: Any) -> Result:
+    """Run it in this process; options are those of Typer's `invoke`."""
+    return CliRunner().invoke(build(), [str(argument) for argument in arguments], **options)

@@ -7,9 +7,8 @@ import json
 import numpy as np
 import pytest
 import pyvips
-from typer.testing import CliRunner
 
-from tinct.cli import build
+from cli.process import run_here
 from tinct.errors import DataError, ModelError
 
 
@@ -26,7 +25,7 @@ def folder(tmp_path):
 
 
 def run(*arguments):
-    return CliRunner().invoke(build(), [str(argument) for argument in arguments], catch_exceptions=False)
+    return run_here(*arguments, catch_exceptions=False)
 
 
 def test_evaluate_prints_a_table_with_the_baselines(folder, tiny_model):

@@ -5,12 +5,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from tinct.cli import build
+from cli.process import run_here as tinct
 from tinct.errors import TinctError
-
-runner = CliRunner()
 
 
 @pytest.fixture
@@ -19,10 +16,6 @@ def picture(tmp_path):
     path = tmp_path / "two.png"
     cv2.imwrite(str(path), (levels + np.random.default_rng(0).normal(0, 1, levels.shape)).astype(np.uint8))
     return path
-
-
-def tinct(*arguments):
-    return runner.invoke(build(), [str(part) for part in arguments])
 
 
 def pixels(path):

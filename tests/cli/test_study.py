@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from tinct.cli import build
+from cli.process import run_here
 from tinct.errors import SettingError
 
 
 def run(*arguments):
-    return CliRunner().invoke(build(), ["study", *(str(argument) for argument in arguments)], catch_exceptions=False)
+    return run_here("study", *arguments, catch_exceptions=False)
 
 
 def test_the_recipes_are_listed_for_people_and_programs():

@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from tinct.cli import build
+from cli.process import run_here
 from tinct.errors import TinctError
 
 pytest.importorskip("torch")
@@ -33,7 +33,7 @@ def apart(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[st
 
 def tinct(*arguments: object) -> Result:
     """Run `tinct` in this process."""
-    done = CliRunner().invoke(build(), [str(argument) for argument in arguments], catch_exceptions=False)
+    done = run_here(*arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done
 

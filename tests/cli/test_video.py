@@ -17,11 +17,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from cli import process
 from media.video import clips
-from tinct.cli import build
 from tinct.errors import TinctError
 
 TINCT = [*process.TINCT, "video"]
@@ -143,9 +141,9 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     (film.parent / "text.mp4").write_text("no film\n" * 50)
     monkeypatch.chdir(film.parent)
-    words = ["video", *(argument.format(film=film) for argument in arguments), "--model", str(tiny_model)]
+    words = ["video", *(argument.format(film=film) for argument in arguments), "--model", tiny_model]
     with pytest.raises(TinctError, match=re.escape(said)) as error:
-        CliRunner().invoke(build(), words, catch_exceptions=False)
+        process.run_here(*words, catch_exceptions=False)
     assert "\n" not in str(error.value)
     assert sorted(path.name for path in film.parent.iterdir()) == ["reel.mkv", "text.mp4"]
 

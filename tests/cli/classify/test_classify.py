@@ -9,9 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from tinct.cli import build
+from cli.process import run_here
 from tinct.cli.classify.learn import _meaning, size_of
 
 pytestmark = pytest.mark.usefixtures("few_trees")
@@ -26,7 +25,7 @@ def blue(folder, name, level):
 
 
 def run(*arguments):
-    return CliRunner().invoke(build(), ["classify", *map(str, arguments)])
+    return run_here("classify", *arguments)
 
 
 def test_example_says_how_far_the_classes_are_apart_and_what_can_be_reached(tmp_path):

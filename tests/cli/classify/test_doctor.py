@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from typer.testing import CliRunner
 
+from cli.process import run_here
 from learn.doctor.made_up import plain_pictures, write
-from tinct.cli import build
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +16,7 @@ def blue(tmp_path_factory):
 
 
 def run(*arguments):
-    return CliRunner().invoke(build(), ["classify", "doctor", *map(str, arguments)])
+    return run_here("classify", "doctor", *arguments)
 
 
 def test_findings_are_printed_with_evidence_and_remedy(blue):
