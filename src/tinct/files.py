@@ -108,6 +108,17 @@ def read_json(path: Path, *, what: str) -> Any:
         raise UnreadableError(f"{path}: is not valid JSON ({one_line(error)}); correct it") from error
 
 
+def already_there(target: str | Path) -> OutputError:
+    """Return the failure of a result that exists already, and is not to be replaced."""
+    return OutputError(f"{target}: already exists; replace it with --overwrite (overwrite=True)")
+
+
+def not_written(target: str | Path, error: Exception, *, what: str = "written") -> OutputError:
+    """Return the failure of a result that cannot be written, or `read or written`, as when the disk is full."""
+    reason = getattr(error, "strerror", None) or error
+    return OutputError(f"{target}: cannot be {what} ({reason}); free some space, or write elsewhere")
+
+
 def make_folder(folder: str | Path) -> Path:
     """Make a folder and its missing parents, and return its path.
 
@@ -156,7 +167,7 @@ def check_target(target: Path, *, source: Path | None = None, overwrite: bool) -
             if source is not None and source.exists() and target.samefile(source):
                 raise OutputError(f"{target}: is the input itself; choose another name with -o")
             if not overwrite:
-                raise OutputError(f"{target}: already exists; replace it with --overwrite (overwrite=True)")
+                raise already_there(target)
         elif not target.parent.is_dir():
             raise OutputError(f"{target}: the folder does not exist; make it first")
     except OSError as error:  # such as a name that is too long
@@ -192,8 +203,7 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{target}: cannot be written ({reason}); free some space, or write elsewhere") from error
+        raise not_written(target, error) from error
 
 
 @contextmanager
@@ -217,7 +227,7 @@ def folder_beside(target: str | Path) -> Iterator[Path]:
             if not final.is_dir():
                 raise
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error}); free space or choose another folder") from error
+        raise not_written(target, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -22,8 +22,9 @@ _LONGEST_IMPORT = 10.0  # seconds that a signal waits for an import
 # Signals that come this soon after one count as the same one: timeout(1), for example, sends each twice.
 _SAME_SECONDS = 1.0
 _IMPORT = "<frozen importlib"  # file name of Python's own import code
+GOES_ON = "the same command goes on"
 _NOT_BEGUN = "nothing of this run is kept, existing files are unchanged; the same command starts again"
-_BEGUN = "what is finished is kept; the same command goes on"
+_BEGUN = f"what is finished is kept, {GOES_ON}"
 
 
 class Stopped(SystemExit):
@@ -156,6 +157,11 @@ def _leave_at_once(code: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if getattr(signal.getsignal(number), "__module__", None) == __name__:
             signal.signal(number, leave)
+
+
+def kept_in(place: object, what: str = "what is finished is", *, rest: str = "") -> str:
+    """Return in words what is kept where, and that the same command goes on (with what `rest` says)."""
+    return f"{what} kept in {place}, {GOES_ON}{rest}"
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def test_nothing_half_made_is_left_or_read(photo_folder: Path, tmp_path: Path) -
     with pytest.raises(DataError, match="remove the folder"):
         list(pictures(made))
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="choose another folder"):
+    with pytest.raises(OutputError, match="write elsewhere"):
         decode_source(open_source(folder, split="train", val=0), tmp_path / "file" / "cache")
 
 

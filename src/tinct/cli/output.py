@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tinct.errors import OutputError
+from tinct.files import not_written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -200,8 +200,7 @@ def say(text: str, *, on_stderr: bool = False) -> None:
     except BrokenPipeError:  # the reader has closed the pipe
         raise
     except OSError as error:
-        message = f"standard output: cannot be written ({error.strerror}); free some space, or write elsewhere"
-        raise OutputError(message) from error
+        raise not_written("standard output", error) from error
 
 
 def harmless(text: str) -> str:

@@ -14,7 +14,7 @@ from tinct.cli.options import Browser, Host, Name, Port, examples, options_of, r
 from tinct.cli.output import print_json, progress, say
 from tinct.coloring.settings import Decoding
 from tinct.errors import SettingError, UnreadableError
-from tinct.stopping import kept_if_stopped
+from tinct.stopping import kept_if_stopped, kept_in
 from tinct.web.settings import Design, Limits
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def turing(
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
     bound = listen(host, port)
     app = create_turing_app(shown, store, colorizer, design=design, names=host_names(host, tuple(name or ())))
-    with kept_if_stopped(lambda: f"every answer is kept in {answers}, the same command goes on"):
+    with kept_if_stopped(lambda: kept_in(answers, "every answer is")):
         run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
 
 

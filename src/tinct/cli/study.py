@@ -153,7 +153,9 @@ def _print_row(row: ArmRow, *, as_json: bool) -> None:
     "tinct evaluate photo --data dataset/ --workers 8",
 )
 @takes(
-    options_of(Decoding, "temperature", "caution", "saturation", "size", "views", "denoise", "tones", "runtime", "threads")
+    options_of(
+        Decoding, "temperature", "caution", "saturation", "size", "views", "denoise", "tones", "runtime", "threads"
+    )
 )
 def evaluate(
     models: Annotated[

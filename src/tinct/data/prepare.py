@@ -33,11 +33,11 @@ from tinct.data.ledger import Ledger, Photo
 from tinct.data.pictures import SPLITS, TEST, divide_pictures
 from tinct.data.screening import KEPT_KINDS, SMALLEST_SIDE, Picture, crop_frame, draw_rejected, find_frame, grey_reason
 from tinct.data.shards import DATASET_FILE, FORMAT
-from tinct.errors import DataError, OutputError, SettingError, UnreadableError
-from tinct.files import locked, make_folder, written_beside
+from tinct.errors import DataError, SettingError, UnreadableError
+from tinct.files import locked, make_folder, not_written, written_beside
 from tinct.media.image.small import read_small
 from tinct.parallel import counted, ordered_map
-from tinct.stopping import kept_if_stopped
+from tinct.stopping import kept_if_stopped, kept_in
 
 JPEG_QUALITY = 95
 
@@ -111,7 +111,7 @@ def prepare(
     with (
         _one_at_a_time(folder),
         closing(Ledger(folder / "ledger.sqlite")) as ledger,
-        kept_if_stopped(lambda: f"{ledger.done()} photographs are kept in {folder}; the same command goes on"),
+        kept_if_stopped(lambda: kept_in(folder, f"{ledger.done()} photographs are")),
     ):
         kept = {"keep": sorted(keep)} if keep else {}  # a preparation that an older tinct began can go on
         settings = {"size": size, "val": val, "seed": seed, "categories": categories, "shard_size": shard_size, **kept}
@@ -129,11 +129,9 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         with locked(folder / ".lock", target=folder):
             yield
     except sqlite3.DatabaseError as error:
-        fault = f"{folder / 'ledger.sqlite'}: cannot be read or written ({error})"
-        raise OutputError(f"{fault}; free space, or choose another folder") from error
+        raise not_written(folder / "ledger.sqlite", error, what="read or written") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{folder}: cannot be written ({reason}); free some space, or write elsewhere") from error
+        raise not_written(folder, error) from error
 
 
 def prepared_from(dataset: str | Path) -> list[str]:

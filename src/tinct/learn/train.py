@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tinct.data.source import Source, decode_source
 from tinct.errors import DataError, OutputError, TinctError
-from tinct.files import locked, make_folder
+from tinct.files import locked, make_folder, not_written
 from tinct.learn.averaging import AveragedWeights
 from tinct.learn.devices import (
     Devices,
@@ -97,8 +97,7 @@ def _alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # not from the disk, but from an interrupted call
             raise
-        fault = f"{error.filename or folder}: cannot be read or written ({error.strerror or error})"
-        raise OutputError(f"{fault}; free some space, or choose another folder") from error
+        raise not_written(error.filename or folder, error, what="read or written") from error
     finally:
         if new and [*folder.iterdir()] == [lock]:  # refused before anything was written
             lock.unlink()

@@ -22,7 +22,7 @@ from tinct.data.pictures import find_pictures
 from tinct.files import locked, make_folder
 from tinct.learn.export import Export, export
 from tinct.learn.train import train
-from tinct.stopping import kept_if_stopped
+from tinct.stopping import kept_if_stopped, kept_in
 from tinct.study.backbone import Judge
 from tinct.study.begin import Progress, begin_study, check_folder, check_same, find_dataset, now
 from tinct.study.cost import cost_of
@@ -121,8 +121,7 @@ def run_study(
     check_folder(folder, chosen)
     check_trainings(chosen, choices)
     make_folder(folder)
-    kept = f"what is finished is kept in {folder}, the same command goes on"
-    with locked(folder / ".lock", target=folder), kept_if_stopped(lambda: kept):
+    with locked(folder / ".lock", target=folder), kept_if_stopped(lambda: kept_in(folder)):
         dataset = find_dataset(Path(data), folder, show)
         study = begin_study(chosen, dataset, folder, choices, show=show)
         _run_arms(study, dataset, judge, told, show)

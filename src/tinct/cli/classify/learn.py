@@ -12,7 +12,7 @@ import typer
 from tinct.cli.options import Seed, examples, named_values, options_of, require_extra, takes
 from tinct.cli.output import print_diagnosis, print_json, print_left_out, progress, progress_of_steps, say
 from tinct.errors import SettingError
-from tinct.stopping import kept_if_stopped
+from tinct.stopping import GOES_ON, kept_if_stopped
 
 if TYPE_CHECKING:
     from tinct.learn.recognize.pick import TrainedClassifier
@@ -181,7 +181,7 @@ def train(
         force=force,
         seed=seed,
     )
-    with kept_if_stopped(lambda: "the same command goes on with the next candidate"), progress_of_steps() as advance:
+    with kept_if_stopped(lambda: f"{GOES_ON} with the next candidate"), progress_of_steps() as advance:
         done = train_classifier(
             folder,
             output,

@@ -26,12 +26,12 @@ import numpy as np
 
 from tinct.coloring.film.pipeline import Painted, Progress
 from tinct.errors import OutputError, TinctError
-from tinct.files import hidden_name, locked, written_beside
+from tinct.files import hidden_name, locked, not_written, written_beside
 from tinct.media.video.film import Film
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.write import SegmentWriter, new_segment, open_segment
 from tinct.parallel import ordered_map
-from tinct.stopping import kept_if_stopped
+from tinct.stopping import kept_if_stopped, kept_in
 
 PART_SUFFIX = ".frames"
 WORK = ".tinct-work"
@@ -134,7 +134,7 @@ class WorkFolder:
         if not finished:
             return "no part of the film was finished yet, and nothing is kept"
         frames = sum(facts["own"][1] - facts["own"][0] if "own" in facts else facts["given_to"] for facts in finished)
-        return f"{frames} frames are kept in {self.path}, the same command goes on with the others"
+        return kept_in(self.path, f"{frames} frames are", rest=" with the others")
 
     def _part(self, number: int) -> Path:
         return self.path / f"{number:05d}{PART_SUFFIX}"
@@ -194,8 +194,7 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                 raise
             shutil.rmtree(path)
     except OSError as error:
-        message = f"{target}: cannot be written ({error.strerror or error}); free some space, or write elsewhere"
-        raise OutputError(message) from error
+        raise not_written(target, error) from error
 
 
 def encode_parts(

@@ -23,7 +23,7 @@ from tinct.coloring.photo.row import Outcome, Row, Worker, explained, finished, 
 from tinct.coloring.photo.verdict import Step, decided_steps
 from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError, SettingError
-from tinct.files import make_folder
+from tinct.files import make_folder, not_written
 from tinct.parallel import core_count, ordered_map
 from tinct.remote import is_address
 from tinct.stopping import kept_if_stopped
@@ -268,8 +268,7 @@ def colorize_stream(
         except BrokenPipeError:
             raise
         except OSError as error:
-            message = f"standard output: cannot be written ({error.strerror}); free some space, or write elsewhere"
-            raise OutputError(message) from error
+            raise not_written("standard output", error) from error
     name = Path("stdin" if str(named) == "-" else named.name)
     stages = explained(colorizer, settings, named, result, name=name)
     return finished(named, result, start, stages=stages)

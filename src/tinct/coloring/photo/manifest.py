@@ -17,7 +17,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from tinct.errors import OutputError
-from tinct.files import locked, make_folder
+from tinct.files import locked, make_folder, not_written
 
 PLACE = ".tinct"
 FORMAT = 1
@@ -271,8 +271,7 @@ def told_of(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        message = f"{path}: cannot be read or written ({error}); free some space, or choose another folder"
-        raise OutputError(message) from error
+        raise not_written(path, error, what="read or written") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # names of columns may be damaged, too
         message = f"{path}: is damaged ({error}); move it away; the results stay, and a new manifest is begun"
         raise OutputError(message) from error

@@ -17,8 +17,8 @@ from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.photo.verdict import KEEP, REPLACE, SKIP, Step
 from tinct.coloring.settings import PhotoSettings
-from tinct.errors import AlreadyColorError, OutputError, TinctError, one_line
-from tinct.files import make_folder
+from tinct.errors import AlreadyColorError, TinctError, one_line
+from tinct.files import already_there, make_folder
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, 
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
     existing = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
     if existing and not keep:
-        raise OutputError(f"{next(iter(existing.values()))}: already exists; replace it with --overwrite")
+        raise already_there(next(iter(existing.values())))
     return {extra: path for extra, path in paths.items() if extra not in existing}
 
 

@@ -23,7 +23,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from tinct.errors import InputError, OutputError, TinctError, UnreadableError, one_line
-from tinct.files import UNFINISHED, check_place, make_folder, walk
+from tinct.files import UNFINISHED, already_there, check_place, make_folder, not_written, walk
 from tinct.media.image.opening import open_image, open_source
 from tinct.media.video.film import Film
 from tinct.media.video.planes import depth_of
@@ -233,7 +233,7 @@ def check_pictures(film: Film, target: Path, *, sound: str, overwrite: bool) -> 
     if any(path.resolve() in own for path in there):
         raise OutputError(f"{target}: names pictures of the input itself; choose another name with -o")
     if there and not overwrite:
-        raise OutputError(f"{there[0]}: already exists; replace it with --overwrite (overwrite=True)")
+        raise already_there(there[0])
     if film.audio and sound != "none":
         raise OutputError(f"{film.path}: pictures cannot hold its sound; leave it out with --sound none")
     make_folder(target.parent)
@@ -278,7 +278,6 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         beside.mkdir()
         yield beside
     except OSError as error:
-        why = error.strerror or error
-        raise OutputError(f"{target}: cannot be written ({why}); free some space, or write elsewhere") from error
+        raise not_written(target, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.errors import InputError, OutputError
-from tinct.files import make_folder, written_beside
+from tinct.errors import InputError
+from tinct.files import already_there, make_folder, written_beside
 from tinct.learn.recognize.labels import LabelReport
 from tinct.media.image.small import read_small
 from tinct.study.report.render import render
@@ -27,7 +27,7 @@ def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bo
     """
     place = make_folder(folder)
     if not overwrite and (there := [name for name in (TABLE, PAGE) if (place / name).exists()]):
-        raise OutputError(f"{place / there[0]}: already exists; give another folder, or --overwrite")
+        raise already_there(place / there[0])
     table = io.StringIO(newline="")
     rows = csv.writer(table)
     rows.writerow(["path", "label", "likely", "share_of_label", "share_of_likely"])
