@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from fastapi.testclient import TestClient
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import create_app
 from tinct.web.settings import Limits
-from web.helpers import HERE, Process, encoded, grey_picture, serving, write_film
+from web.helpers import HERE, Process, encoded, eventually, grey_picture, serving, write_film
 from web.pages import WIDE, Open, Seen
 
 
@@ -111,13 +110,12 @@ def files(tmp_path_factory: pytest.TempPathFactory, film_mp4: Path, color_png: b
 
 def wait_for_room(server: Process) -> None:
     """Wait until the photographs of earlier tests' pages are closed, which is some seconds after their pages are."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+
+    def room() -> bool:
         with urllib.request.urlopen(f"{server.url}healthz") as answer:
-            if json.load(answer)["room"]:
-                return
-        time.sleep(0.2)
-    pytest.fail("photographs of earlier tests are still open after a minute")
+            return bool(json.load(answer)["room"])
+
+    eventually(room)
 
 
 @pytest.fixture

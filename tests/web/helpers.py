@@ -8,7 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -48,6 +49,14 @@ def write_film(path: Path, *, frames: int, rate: int = 12) -> Path:
     planes = lambda number: (np.roll(grey_picture(96, 128), 3 * number, axis=1),)  # noqa: E731
     second = {"time_base": Fraction(1, rate), "rate": Fraction(rate)}
     return clips.write_clip(path, frames=frames, planes=planes, size=(128, 96), **second)
+
+
+def eventually(what: Callable[[], Any], *, seconds: float = 60) -> None:
+    """Wait until something holds; fail if it does not within some seconds."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, f"still not after {seconds:g} seconds"
+        time.sleep(0.05)
 
 
 class Process:

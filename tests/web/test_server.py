@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 from tinct.cli import build
 from tinct.errors import TinctError
-from web.helpers import Process, serving
+from web.helpers import Process, eventually, serving
 
 
 def ask(process: Process, head: str, body: bytes = b"", *, wait: float = 20) -> bytes:
@@ -90,11 +89,7 @@ def test_many_at_once_are_answered_or_refused_and_rude_ones_do_no_harm(server: P
     assert sum(statuses.values()) == 30
     assert set(statuses) <= {200, 429}
     assert statuses[200] >= 2
-    for _ in range(100):
-        if healthy(server)["inside"] == 0:
-            break
-        time.sleep(0.1)
-    assert healthy(server)["inside"] == 0
+    eventually(lambda: healthy(server)["inside"] == 0)
     assert set(store.iterdir()) <= before  # nothing is left of any of them
     assert b"200 OK" in ask(server, head, body)
 
@@ -118,19 +113,13 @@ def test_what_the_disk_has_no_room_for_is_refused_before_it_comes(tiny_model: Pa
         held = head.replace(f"Length: {len(body)}", "Length: 1500000")
         with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
             connection.sendall(held.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
-            for _ in range(100):
-                if healthy(process)["inside"]:
-                    break
-                time.sleep(0.05)
+            eventually(lambda: healthy(process)["inside"])
             assert status_of(ask(process, held, body)) == 507
             # Of unknown length: counted as it comes.
             chunked = head[: head.index("Content-Length")] + "Transfer-Encoding: chunked"
             piece = b"186a0\r\n" + body[:-10].ljust(100_000, b"x") + b"\r\n"
             assert status_of(ask(process, chunked, piece * 20 + b"0\r\n\r\n")) in (413, 507)
-        for _ in range(100):
-            if not healthy(process)["inside"]:
-                break
-            time.sleep(0.05)
+        eventually(lambda: not healthy(process)["inside"])
         assert status_of(ask(process, head, body)) == 415  # there is room again: garbage is told as such
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from tinct.web.settings import Limits
-from web.helpers import decoded, photo_file, write_film
+from web.helpers import decoded, eventually, photo_file, write_film
 
 
 def send(client: TestClient, film: Path | bytes, **fields: str) -> Any:
@@ -30,12 +29,9 @@ def frames_of(film: bytes) -> list[NDArray[Any]]:
 
 
 def until(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, Any]:
-    for _ in range(600):
-        found: dict[str, Any] = client.get(job["link"]).json()
-        if found["state"] in states:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"still {found['state']}")
+    eventually(lambda: client.get(job["link"]).json()["state"] in states)
+    found: dict[str, Any] = client.get(job["link"]).json()
+    return found
 
 
 def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path) -> None:
@@ -103,20 +99,13 @@ def test_cancelling_and_starting_again(client: TestClient, tmp_path: Path) -> No
     film = write_film(tmp_path / "long.mp4", frames=240, rate=24)
     job = send(client, film).json()
     assert client.post(f"{job['link']}/start", json={}).status_code == 409  # it waits or runs
-    for _ in range(200):
-        if client.get(job["link"]).json()["frames"] > 2:
-            break
-        time.sleep(0.02)
+    eventually(lambda: client.get(job["link"]).json()["frames"] > 2)
     assert client.post(f"{job['link']}/cancel").status_code == 200
     assert until(client, job, "cancelled", "done")["state"] == "cancelled"
     assert client.get(f"{job['link']}/result").status_code == 409
     assert client.post(f"{job['link']}/start", json={}).status_code == 202
     client.delete(job["link"])
-    for _ in range(100):
-        if not (client.store / job["id"]).exists():  # type: ignore[attr-defined]
-            break
-        time.sleep(0.05)
-    assert not (client.store / job["id"]).exists()  # type: ignore[attr-defined]
+    eventually(lambda: not (client.store / job["id"]).exists())  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
