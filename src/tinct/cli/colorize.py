@@ -17,43 +17,6 @@ if TYPE_CHECKING:
     from tinct.runtime.modelfile import Card
 
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="INPUT",
-        help="Files, folders, patterns such as 'album/*.jpg', addresses such as s3://bucket/folder, or - for stdin.",
-    ),
-]
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE|FOLDER",
-        help="Write to this file, folder or address, or - for stdout. Default: NAME_color.EXT beside each picture.",
-    ),
-]
-Hints = Annotated[
-    list[str],
-    typer.Option(
-        "--hint",
-        metavar="X,Y=#RRGGBB",
-        help="Say which colour is where, in pixels (120,340=#b03020) or per cent (25%,60%=#b03020); may be repeated.",
-    ),
-]
-HintsFile = Annotated[
-    str | None,
-    typer.Option(
-        "--hints", metavar="FILE", help="Read hints from this .json, or from strokes painted on a transparent .png."
-    ),
-]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
-AsJson = Annotated[
-    bool,
-    typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),
-]
-
-
 @examples(
     "tinct colorize grandmother.jpg",
     "tinct colorize album/ --recursive -o coloured/",
@@ -66,14 +29,47 @@ AsJson = Annotated[
 )
 @takes(options_of(PhotoSettings))
 def colorize(
-    inputs: Inputs,
-    output: Output = None,
-    hint: Hints = [],  # noqa: B006 - Typer makes a new list
-    hints: HintsFile = None,
-    recursive: Recursive = False,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, folders, patterns such as 'album/*.jpg', addresses such as s3://bucket/folder, or - for "
+            "stdin.",
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE|FOLDER",
+            help="Write to this file, folder or address, or - for stdout. Default: NAME_color.EXT beside each picture.",
+        ),
+    ] = None,
+    hint: Annotated[
+        list[str],
+        typer.Option(
+            "--hint",
+            metavar="X,Y=#RRGGBB",
+            help="Say which colour is where, in pixels (120,340=#b03020) or per cent (25%,60%=#b03020); may be "
+            "repeated.",
+        ),
+    ] = [],  # noqa: B006 - Typer makes a new list
+    hints: Annotated[
+        str | None,
+        typer.Option(
+            "--hints", metavar="FILE", help="Read hints from this .json, or from strokes painted on a transparent .png."
+        ),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")] = False,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."
+        ),
+    ] = False,
     **options: Any,
 ) -> None:
     """Colorize photographs at their full resolution.

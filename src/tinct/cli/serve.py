@@ -21,25 +21,8 @@ if TYPE_CHECKING:
     from tinct.web.turing.answers import Outcome
 
 
-TokenFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Require the token in this file; it may also be in the environment variable TINCT_TOKEN."
-    ),
-]
-Classifiers = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--classifier",
-        metavar="FILE",
-        help="Also recognise pictures, with this model from `tinct classify train`; may be given several times.",
-    ),
-]
 DECODING = options_of(Decoding, "model", "temperature", "caution", "saturation", "size", "denoise", "runtime")
 LIMITS = options_of(Limits)
-Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A folder of colour photographs.")]
-Results = Annotated[bool, typer.Option("--results", help="Print the results; with FOLDER, of each photograph, too.")]
-AnswersFile = Annotated[Path, typer.Option("--answers", metavar="FILE", help="Keep the answers in this SQLite file.")]
 TURING_DECODING = options_of(Decoding, "model", "temperature", "caution", "runtime")
 DESIGN = options_of(Design)
 
@@ -51,11 +34,24 @@ DESIGN = options_of(Design)
 )
 @takes({**DECODING, **LIMITS})
 def serve(
-    classifier: Classifiers = None,
+    classifier: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--classifier",
+            metavar="FILE",
+            help="Also recognise pictures, with this model from `tinct classify train`; may be given several times.",
+        ),
+    ] = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     name: Name = None,
-    token_file: TokenFile = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Require the token in this file; it may also be in the environment variable TINCT_TOKEN.",
+        ),
+    ] = None,
     browser: Browser = False,
     **given: Any,
 ) -> None:
@@ -116,9 +112,13 @@ def _token(path: Path | None) -> str | None:
 )
 @takes({**TURING_DECODING, **DESIGN})
 def turing(
-    folder: Folder = None,
-    results: Results = False,
-    answers: AnswersFile = Path("turing.sqlite"),
+    folder: Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A folder of colour photographs.")] = None,
+    results: Annotated[
+        bool, typer.Option("--results", help="Print the results; with FOLDER, of each photograph, too.")
+    ] = False,
+    answers: Annotated[
+        Path, typer.Option("--answers", metavar="FILE", help="Keep the answers in this SQLite file.")
+    ] = Path("turing.sqlite"),
     host: Host = "127.0.0.1",
     port: Port = 8001,
     name: Name = None,

@@ -19,56 +19,6 @@ if TYPE_CHECKING:
     from tinct.coloring.film.colorize import VideoResult
 
 
-Source = Annotated[
-    Path,
-    typer.Argument(
-        metavar="INPUT",
-        help="A film, a folder of films, a folder of pictures in order, or a pattern of pictures such as 'f_%04d.png'.",
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE|FOLDER",
-        help="Write this film, or pictures such as 'f_%04d.dpx', or, for a folder of films, into this folder. Default: "
-        "NAME_color.EXT beside each film.",
-    ),
-]
-Hints = Annotated[
-    list[str],
-    typer.Option(
-        "--hint",
-        metavar="FRAME@X,Y=#RRGGBB",
-        help="Say which colour is where in a frame, counted from 0 (120@25%,60%=#b03020), or at a time "
-        "(4.8s@... or 1:02.5@...); may be repeated.",
-    ),
-]
-HintsFile = Annotated[
-    Path | None,
-    typer.Option("--hints", metavar="FILE", help="Read from this .json which colour is where, and in which frame."),
-]
-ShotsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--shots", metavar="FILE", help="Read settings of single shots; --list-shots --json prints such a file."
-    ),
-]
-NoSmoothing = Annotated[
-    bool, typer.Option("--no-smoothing", help="Colorize each frame by itself, the same as --smoothing off.")
-]
-Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Colorize only this much, from the start.")]
-ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Divide films, or a long film, among this many processes. Default: one."),
-]
-Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look for films in subfolders too.")]
-Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
-
-
 # Films need no views, since neighbouring frames serve as such.
 OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if name != "views"}
 
@@ -89,20 +39,59 @@ OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if
 )
 @takes(OPTIONS)
 def video(
-    source: Source,
-    output: Output = None,
-    hint: Hints = [],  # noqa: B006 - Typer makes a new list
-    hints: HintsFile = None,
-    shots: ShotsFile = None,
-    no_smoothing: NoSmoothing = False,
-    preview: Preview = None,
-    list_shots: ListShots = False,
-    report: Report = False,
-    recursive: Recursive = False,
-    workers: Workers = None,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="A film, a folder of films, a folder of pictures in order, or a pattern of pictures such as "
+            "'f_%04d.png'.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE|FOLDER",
+            help="Write this film, or pictures such as 'f_%04d.dpx', or, for a folder of films, into this folder. "
+            "Default: NAME_color.EXT beside each film.",
+        ),
+    ] = None,
+    hint: Annotated[
+        list[str],
+        typer.Option(
+            "--hint",
+            metavar="FRAME@X,Y=#RRGGBB",
+            help="Say which colour is where in a frame, counted from 0 (120@25%,60%=#b03020), or at a time "
+            "(4.8s@... or 1:02.5@...); may be repeated.",
+        ),
+    ] = [],  # noqa: B006 - Typer makes a new list
+    hints: Annotated[
+        Path | None,
+        typer.Option("--hints", metavar="FILE", help="Read from this .json which colour is where, and in which frame."),
+    ] = None,
+    shots: Annotated[
+        Path | None,
+        typer.Option(
+            "--shots", metavar="FILE", help="Read settings of single shots; --list-shots --json prints such a file."
+        ),
+    ] = None,
+    no_smoothing: Annotated[
+        bool, typer.Option("--no-smoothing", help="Colorize each frame by itself, the same as --smoothing off.")
+    ] = False,
+    preview: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Colorize only this much, from the start.")
+    ] = None,
+    list_shots: Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")] = False,
+    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Look for films in subfolders too.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Divide films, or a long film, among this many processes. Default: one."),
+    ] = None,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
     **options: Any,
 ) -> None:
     """Colorize a film, or a folder of films; luma stays untouched, and sound, subtitles and times are kept.
