@@ -212,10 +212,7 @@ def suggest(
         say(str(output))
 
 
-@examples(
-    "tinct demo",
-    "tinct demo -o look --model run/model.onnx",
-)
+@examples("tinct demo", "tinct demo -o look --model run/model.onnx")
 @takes(options_of(Decoding, "model"))
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Write to this folder.")] = "demo",

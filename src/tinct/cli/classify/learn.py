@@ -317,10 +317,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@examples(
-    "tinct classify labels pictures/",
-    "tinct classify labels pictures/ -o looked-at/",
-)
+@examples("tinct classify labels pictures/", "tinct classify labels pictures/ -o looked-at/")
 def labels(
     folder: Folder,
     output: Annotated[

@@ -75,9 +75,7 @@ def predict(
         raise typer.Exit(1)
 
 
-@examples(
-    "tinct classify evaluate model.onnx test/ --confusion confusion.png",
-)
+@examples("tinct classify evaluate model.onnx test/ --confusion confusion.png")
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `tinct classify train` wrote.")],
     folder: Annotated[
