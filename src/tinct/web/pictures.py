@@ -69,9 +69,13 @@ def taken_overlay(parts: Sequence[Taken]) -> bytes:
 def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
     """Return a small copy (h, w, 3) of a photograph as it was, its longest edge about `edge`."""
     short, long = sorted((picture.width, picture.height))
-    small = picture.small(size=round(edge * (short / long) ** 0.5))[..., :3]
-    shown: NDArray[np.uint8] = np.rint(small * 255).astype(np.uint8)
-    return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
+    return small_rgb(picture, size=round(edge * (short / long) ** 0.5))
+
+
+def small_rgb(picture: Picture, *, size: int) -> NDArray[np.uint8]:
+    """Return a small copy (h, w, 3) of a picture, its sqrt(h x w) at most `size`."""
+    shown: NDArray[np.uint8] = np.rint(np.clip(picture.small(size=size), 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:2], 3)))
 
 
 def stills(film: Film, *, size: int) -> list[tuple[NDArray[np.uint8], float]]:

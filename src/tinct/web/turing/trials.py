@@ -26,7 +26,7 @@ from tinct.errors import DataError, InputError, TinctError
 from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.picture import open_picture
-from tinct.web.pictures import jpeg
+from tinct.web.pictures import jpeg, small_rgb
 from tinct.web.receive import digest
 from tinct.web.settings import Design
 
@@ -109,7 +109,7 @@ class Pairs:
             if key in self._ready:
                 self._ready.move_to_end(key)
                 return self._ready[key]
-        true = _small(self.paths[picture])
+        true = small_rgb(open_picture(self.paths[picture]), size=SHOWN_SIZE)
         false = turned(true) if check else self._colorized(self.paths[picture], true)
         pair = jpeg(true), jpeg(false)
         with self._guard:
@@ -148,11 +148,6 @@ def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return digest(file)
-
-
-def _small(path: Path) -> NDArray[np.uint8]:
-    small = open_picture(path).small(size=SHOWN_SIZE)[..., :3]
-    return np.ascontiguousarray(np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8))
 
 
 def _usable(path: Path) -> bool:
