@@ -75,12 +75,12 @@ def own_values(colorizer: Colorizer) -> dict[str, float | None]:
     }
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _visitor(request: Request) -> str | None:
+async def _visitor(request: Request) -> str | None:
     return visitor_of(request.scope)
 
 
