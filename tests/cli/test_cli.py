@@ -71,7 +71,7 @@ def test_a_verb_alone_is_there_sooner_than_all() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "LOADED ['colorize', 'options', 'output', 'plain']\nFalse\n"
+    assert done.stdout == "LOADED ['options', 'output', 'plain', 'status']\nFalse\n"
     wrong = run("modles", "--help")
     assert wrong.returncode == 2
     assert b"models" in wrong.stderr

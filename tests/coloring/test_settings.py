@@ -8,6 +8,7 @@ import pytest
 
 import tinct
 import tinct.cli.colorize
+import tinct.cli.suggest
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding, Options, PhotoSettings, VideoSettings, help_of
 from tinct.errors import SettingError
@@ -64,11 +65,11 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
     assert colorizer.temperature != 0.3
 
 
-@pytest.mark.parametrize("verb", [tinct.cli.colorize.colorize, tinct.cli.colorize.suggest])
+@pytest.mark.parametrize("verb", [tinct.cli.colorize.colorize, tinct.cli.suggest.suggest])
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
     without = (
         {"temperature", "caution", "cautious", "saturation", "references", "keep"}
-        if verb is tinct.cli.colorize.suggest
+        if verb is tinct.cli.suggest.suggest
         else set()
     )
     options = inspect.signature(verb).parameters

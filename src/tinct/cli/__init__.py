@@ -20,26 +20,26 @@ from tinct.cli.output import harmless
 from tinct.errors import TinctError
 from tinct.stopping import raise_if_told, said_if_stopped, stop_on_signals
 
-# The verbs in the order of the help, and the files that they are in; the family `classify` comes after them.
-VERBS = {
-    "colorize": "colorize",
-    "status": "colorize",
-    "suggest": "colorize",
-    "video": "video",
-    "serve": "serve",
-    "turing": "serve",
-    "demo": "colorize",
-    "models": "colorize",
-    "evaluate": "study",
-    "bins": "data",
-    "figure": "study",
-    "calibrate": "study",
-    "data": "data",
-    "study": "study",
-    "prepare": "data",
-    "train": "train",
-    "export": "train",
-}
+# The verbs in the order of the help, each in the file of its name; the family `classify` comes after them.
+VERBS = (
+    "colorize",
+    "status",
+    "suggest",
+    "video",
+    "serve",
+    "turing",
+    "demo",
+    "models",
+    "evaluate",
+    "bins",
+    "figure",
+    "calibrate",
+    "data",
+    "study",
+    "prepare",
+    "train",
+    "export",
+)
 FAMILY = "classify"
 
 
@@ -58,7 +58,7 @@ def build(*, only: str = "") -> typer.Typer:
 
         read_plainly()
     wanted = [only] if only in (*VERBS, FAMILY) else [*VERBS, FAMILY]
-    add_verbs(app, (getattr(import_module(f"tinct.cli.{VERBS[verb]}"), verb) for verb in wanted if verb != FAMILY))
+    add_verbs(app, (getattr(import_module(f"tinct.cli.{verb}"), verb) for verb in wanted if verb != FAMILY))
     if FAMILY in wanted:
         app.add_typer(import_module(f"tinct.cli.{FAMILY}").build(), name=FAMILY)
     return app

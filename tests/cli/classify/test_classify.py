@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from cli.process import run_here
-from tinct.cli.classify.learn import _meaning, size_of
+from tinct.cli.classify.options import size_of
+from tinct.cli.classify.train import _meaning
 
 pytestmark = pytest.mark.usefixtures("few_trees")
 MODEL = Path(__file__).parents[2] / "golden" / "tiny_classifier.onnx"

@@ -1,11 +1,15 @@
-"""`tinct classify` and its verbs: `learn.py` those that need the extra `learn`, `use.py` the others."""
+"""`tinct classify` and its verbs, one file each; options that several take are in `options.py`."""
 
 from __future__ import annotations
 
 import typer
 
-from tinct.cli.classify.learn import doctor, labels, train
-from tinct.cli.classify.use import evaluate, example, predict
+from tinct.cli.classify.doctor import doctor
+from tinct.cli.classify.evaluate import evaluate
+from tinct.cli.classify.example import example
+from tinct.cli.classify.labels import labels
+from tinct.cli.classify.predict import predict
+from tinct.cli.classify.train import train
 from tinct.cli.options import add_verbs
 
 
