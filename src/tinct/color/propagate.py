@@ -142,7 +142,10 @@ class Propagator:
         right = _right_side(self._trust, target, given.shape[1], self.shape)
         if len(known) > _MOST_COLUMNS:
             return _reduced(self._system, right, known, given, self.shape).reshape(*self.shape, -1).astype(np.float32)
-        plain = self._factors.solve(right) if right.any() else right
+        plain = right
+        if (held := right.any(axis=0)).any():  # where nothing is aimed at, nothing is solved for
+            plain = np.zeros_like(right)
+            plain[:, held] = self._factors.solve(right[:, held])
         solution = plain
         if len(known):
             columns = np.stack([self._column(int(place)) for place in known], axis=1)

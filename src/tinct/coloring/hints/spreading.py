@@ -234,14 +234,18 @@ class HintSpreader:
         it stays as it is.
         """
         places, owners = hints.on_grid(*self.luma.shape)
-        # Y, U and V of each hint, and the share of luma that it takes away.
-        wanted = np.concatenate([hints.yuv, self._taken(hints)[:, None]], axis=1)
-        given = np.concatenate([wanted[owners], np.ones((len(owners), 1))], axis=1)
-        target = self._target(places, owners, wanted)
-        few = _spaced(owners)
-        spread = self._propagator.spread(places[few], given[few], target=target)
-        rows, columns = places[:, 0], places[:, 1]
-        spread[rows, columns] = given
+        # Y, U and V of each hint, the share of luma that it takes away, and 1.
+        values = np.concatenate([hints.yuv, self._taken(hints)[:, None], np.ones((len(hints), 1))], axis=1)
+        present, numbers = np.unique(owners, return_inverse=True)
+        # Spreading is linear: of few hints only the shares spread, and what they give is mixed afterwards. It is quicker.
+        mixed_later = len(present) < values.shape[1]
+        given = np.eye(len(present)) if mixed_later else values[present]
+        target = self._target(places, numbers, given)
+        few = _spaced(numbers)
+        spread = self._propagator.spread(places[few], given[numbers[few]], target=target)
+        if mixed_later:
+            spread = (spread @ values[present]).astype(np.float32)
+        spread[places[:, 0], places[:, 1]] = values[owners]
         share = spread[..., 4]
         own = spread[..., :4] / np.maximum(share, np.float32(1e-3))[..., None]
         taken = np.clip(own[..., 3], 0, 1).astype(np.float32) if hints.darken else None
@@ -269,16 +273,17 @@ class HintSpreader:
             taken[chosen] = np.clip(1 - hints.yuv[chosen, 0] / bright[chosen], 0, 1)
         return taken
 
-    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray) -> FloatArray | None:
-        """Return what each pixel is drawn to, (h, w, 5): share times what its hint gives it (n, 4), and share."""
+    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], given: NDArray[Any]) -> FloatArray | None:
+        """Return what each pixel is drawn to, (h, w, c): its share, times what its hint gives of (n, c)."""
         if self._things is not None:
-            return self._bounded(self._things, places, owners, wanted)
+            return self._bounded(self._things, places, owners, given)
         features = self._answers
         if features is None:
             return None
         height, width = self.luma.shape
-        target = np.zeros((height, width, 5), dtype=np.float32)
-        for owner in np.unique(owners):
+        target = np.zeros((height, width, given.shape[1]), dtype=np.float32)
+        most = np.zeros((height, width), dtype=np.float32)
+        for owner, own in enumerate(given):
             mine = places[owners == owner]
             row, column = mine[len(mine) // 2]
             like = features @ features[row, column]
@@ -290,23 +295,22 @@ class HintSpreader:
             for y, x in mine[_spaced(np.zeros(len(mine), dtype=np.intp))]:
                 np.minimum(away, (down - y) ** 2 + (across - x) ** 2, out=away)
             share = share * np.exp(-away / (2 * reach * reach))
-            own = np.concatenate([wanted[owner], [1]])
-            target = np.where(share[..., None] > target[..., 4:], share[..., None] * own, target)
+            target = np.where((share > most)[..., None], share[..., None] * own, target)
+            np.maximum(share, most, out=most)
         return target.astype(np.float32)
 
     def _bounded(
-        self, things: Things | PointedThings, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray
+        self, things: Things | PointedThings, places: NDArray[np.intp], owners: NDArray[np.intp], given: NDArray[Any]
     ) -> FloatArray:
         """As `_target`, if it is known where things end; of several hints on one thing, each wins near itself."""
         height, width = self.luma.shape
-        present = np.unique(owners)
-        covered = [(places[owners == owner] + 0.5) / (height, width) for owner in present]
+        covered = [(places[owners == owner] + 0.5) / (height, width) for owner in range(len(given))]
         odds = [things.odds(there) for there in covered]
         rank = np.stack([things.rank(own, there) for own, there in zip(odds, covered, strict=True)], axis=-1)
         share = 1 / (1 + np.exp(things.certain - np.max(odds, axis=0)[..., None]))
         parts = np.exp(rank - rank.max(axis=-1, keepdims=True))
-        given = parts / parts.sum(axis=-1, keepdims=True) @ wanted[present]
-        return resized(np.concatenate([share * given, share], axis=-1).astype(np.float32), (height, width))
+        target = share * (parts / parts.sum(axis=-1, keepdims=True) @ given)
+        return resized(target.astype(np.float32), (height, width))
 
     def _chroma(self, guide: ChromaGuide) -> FloatArray:
         """Return U and V (h, w, 2) of a guide at the size of `luma`."""
