@@ -237,7 +237,7 @@ class HintSpreader:
         # Y, U and V of each hint, the share of luma that it takes away, and 1.
         values = np.concatenate([hints.yuv, self._taken(hints)[:, None], np.ones((len(hints), 1))], axis=1)
         present, numbers = np.unique(owners, return_inverse=True)
-        # Spreading is linear: of few hints only the shares spread, and what they give is mixed afterwards. It is quicker.
+        # Spreading is linear. Of few hints only the shares spread, and what they give is mixed later: that is quicker.
         mixed_later = len(present) < values.shape[1]
         given = np.eye(len(present)) if mixed_later else values[present]
         target = self._target(places, numbers, given)

@@ -3,7 +3,8 @@
 Its inputs are luma and the features of the photo model's encoder at 1/8 to 1/32 of the size; `tinct.runtime.thing`
 describes the file, `tinct.learn.things` how it was trained. If it fits the model that colorizes, the regression in
 `tinct.coloring.hints.things_by_features` is only added to its answer, with a smaller weight: that knows the borders
-between a pixel and the hint, so less colour gets outside.
+between a pixel and the hint, so less colour gets outside. The network looks at the picture and at its mirror image, and
+the mean counts: it errs differently in each.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ class PointedThings:
             see: returns that model's features (h, w, c) of luma, by name.
         """
         self._model = model
-        self._luma = model.seen_at(luma)
-        self._features = see(self._luma)
-        self.shape: tuple[int, int] = (self._luma.shape[0] // 4, self._luma.shape[1] // 4)
+        seen = model.seen_at(luma)
+        # Luma and features of the picture, and of its mirror image.
+        self._views = tuple((view, see(view)) for view in (seen, np.ascontiguousarray(seen[:, ::-1])))
+        self.shape: tuple[int, int] = (seen.shape[0] // 4, seen.shape[1] // 4)
         self._kept: dict[bytes, FloatArray] = {}
         self._beside: Things | None = None
 
@@ -63,7 +65,7 @@ class PointedThings:
         """
         other = copy.copy(self)
         other._kept = {}
-        other._beside = Things(luma, self._features[FEATURES], answers)
+        other._beside = Things(luma, self._views[0][1][FEATURES], answers)
         return other
 
     def odds(self, places: NDArray[np.floating]) -> FloatArray:
@@ -75,7 +77,7 @@ class PointedThings:
         key = places.tobytes()
         odds = self._kept.get(key)
         if odds is None:
-            odds = self._model.odds(self._luma, self._features, places)
+            odds = self._told(places)
             if self._beside is not None:
                 other: FloatArray = resized(self._beside.odds(places) - np.float32(self._beside.certain), self.shape)
                 odds = (odds + np.float32(_BESIDE) * other).astype(np.float32)
@@ -83,6 +85,15 @@ class PointedThings:
                 self._kept.clear()
             self._kept[key] = odds
         return odds
+
+    def _told(self, places: NDArray[np.floating]) -> FloatArray:
+        """Return the network's log odds, the mean of both views."""
+        own, mirrored = (
+            self._model.odds(luma, features, there)
+            for (luma, features), there in zip(self._views, (places, places * (1, -1) + (0, 1)), strict=True)
+        )
+        mean: FloatArray = (own + mirrored[:, ::-1]) / np.float32(2)
+        return mean
 
     def rank(self, odds: FloatArray, places: NDArray[np.floating]) -> FloatArray:
         """Return how strongly a hint competes with others for each pixel: its log odds (h, w), less with distance."""

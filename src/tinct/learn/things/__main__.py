@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinct.learn.things.export import write
+from tinct.learn.things.export import initial_weights, write
 from tinct.learn.things.fit import Fitting, Pair, fit, measure, standardise
 from tinct.learn.things.head import ThingHead
 from tinct.learn.things.samples import SIZE, Sample, held, look, prepare
@@ -35,8 +35,9 @@ def main() -> None:
     second.add_argument("--seen", type=Path, help="folder for these features; default: SAMPLES/seen")
     second.add_argument("--minutes", type=float, default=40, help="length of the training, without the features")
     second.add_argument("--most", type=int, default=100_000, help="number of samples used, at most")
+    second.add_argument("--bfloat16", action="store_true", help="compute in this format; quick on newer processors")
     second.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    second.add_argument("--initial", type=Path, help="initial weights: the .safetensors of an earlier file")
+    second.add_argument("--initial", type=Path, help="an earlier file, whose weights are the initial ones")
     second.add_argument("--parted", default="", help="kinds whose parts have different colours, as NAME:KIND,...")
     second.add_argument(
         "--certain", type=float, default=0.0, help="log odds at which a pixel counts as half the thing's"
@@ -64,12 +65,11 @@ def train(options: argparse.Namespace) -> None:
         (measured if held(path) else pairs.setdefault(source, [])).append(_pair(path, seen, kinds))
     everything = [pair for several in pairs.values() for pair in several]
     head = ThingHead({name: len(everything[0][1][name]) for name in FEATURES})
-    if options.initial:
-        from safetensors.torch import load_file
-
-        head.load_state_dict(load_file(options.initial))
     standardise(head, [seen for _, seen in everything[:: max(1, len(everything) // _MEANS)]])
-    how = Fitting(minutes=options.minutes, rate=options.rate)
+    if options.initial:
+        own = head.state_dict()
+        head.load_state_dict(own | {name: of for name, of in initial_weights(options.initial).items() if name in own})
+    how = Fitting(minutes=options.minutes, rate=options.rate, bfloat16=options.bfloat16)
     fit(head, lambda generator: _drawn(pairs, generator), how, report=lambda *told: print(*told, flush=True))
     metrics = measure(head, measured[:: max(1, len(measured) // _MEASURED)])
     sets = {source: len(several) for source, several in pairs.items()}

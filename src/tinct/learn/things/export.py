@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -80,6 +81,25 @@ def write(
     write_model(graph, card, target, trials=trials, tolerance=_TOLERANCE)
     write_twin(head, card, target.with_suffix(".safetensors"), half=False)
     return card
+
+
+def initial_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a file that `write` has made, or of the `.safetensors` beside it.
+
+    Returns:
+        name -> float32 weights; a network with other parts keeps what is not among them.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return {name: values.float() for name, values in load_file(path).items()}
+    import onnx
+
+    return {
+        weight.name.removesuffix(".half"): torch.from_numpy(onnx.numpy_helper.to_array(weight).astype(np.float32))
+        for weight in onnx.load(path).graph.initializer
+        if weight.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    }
 
 
 def _example(head: ThingHead, height: int, width: int, hints: int) -> tuple[torch.Tensor, ...]:

@@ -33,6 +33,7 @@ class Fitting:
         pictures: in each step.
         noise: standard deviation of noise added to the features, relative to theirs: the features of a model that is
             trained further differ a little.
+        bfloat16: compute in this format, which is twice as quick on processors with units for it (AMX).
     """
 
     minutes: float = 30
@@ -41,6 +42,7 @@ class Fitting:
     clicks: int = 6
     pictures: int = 3
     noise: float = 0.1
+    bfloat16: bool = False
 
 
 def fit(
@@ -63,6 +65,7 @@ def fit(
     generator = np.random.default_rng(seed)
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(head.parameters(), lr=how.rate, weight_decay=1e-3, betas=(0.9, 0.98))
+    head.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     head.train()
     began, step, mean = time.monotonic(), 0, 0.0
     while (over := max((time.monotonic() - began) / (60 * how.minutes), step / how.steps)) < 1:
@@ -140,7 +143,10 @@ def _loss(
     luma, *features = _given(sample, seen)
     for number, (name, values) in enumerate(zip(seen, features, strict=True)):
         features[number] = values + how.noise * torch.randn_like(values) * getattr(head, f"deviation_{name}")
-    odds = head(luma, *features, away)
+    features = [values.contiguous(memory_format=torch.channels_last) for values in features]
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.bfloat16):
+        odds = head(luma, *features, away)
+    odds = odds.float()
     # Inside and outside have a weight of about the root of their number of pixels, so that small things count too.
     inside = (own * counts).sum(dim=(2, 3), keepdim=True)
     outside = ((1 - own) * counts).sum(dim=(2, 3), keepdim=True)

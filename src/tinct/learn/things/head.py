@@ -2,7 +2,8 @@
 
 This is interactive segmentation as in FocalClick (Chen et al. 2022) and SimpleClick (Liu et al. 2023): the encoder's
 features are computed once for a picture, and each click only runs this small network on them. Features at the click are
-compared with those everywhere, at 1/32 to 1/4 of the size, and the differences are combined from coarse to fine.
+compared with those everywhere, at 1/32 to 1/4 of the size, and the differences are combined from coarse to fine. At
+each size residual blocks carry what they say on to the thing's borders; luma shows where these are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tinct.runtime.thing import FEATURES
 
 _LOOK = (12, 24, 32, 32)  # channels of luma at 1/4 and of features at 1/8, 1/16 and 1/32, as they are compared
 _JOIN = (16, 32, 48, 48)  # channels of the combined differences at the same sizes
+_LINES = 16  # channels of the edges in luma, at 1/4 of the size
 # Width of the neighbourhood that counts as the click's place at each of these sizes, in pixels of 1/4 of the size.
 _PLACE = (1.0, 1.5, 3.0, 6.0)
 # Scales at which the network gets the nearness of the click, in pixels of 1/4 of the size.
@@ -46,12 +48,17 @@ class ThingHead(nn.Module):
         self.down = nn.Conv2d(eighth, sixteenth, 3, 2, 1)
         self.farther = nn.Conv2d(sixteenth, last, 3, 2, 1)
         self.before, self.deep, self.after = _Block(sixteenth), _Block(last), _Block(sixteenth)
+        self.wider, self.deeper = _Block(sixteenth, apart=2), _Block(last, apart=2)
         self.nearer = nn.Conv2d(last, sixteenth, 1)
         self.up = nn.Conv2d(sixteenth, eighth, 1)
         self.joined = nn.Conv2d(eighth, eighth, 3, 1, 1)
+        self.filled = nn.Sequential(_Block(eighth), _Block(eighth, apart=2))
         self.finer = nn.Conv2d(eighth, fine, 1)
         self.unlike_shade = nn.Conv2d(2 * quarter + len(_NEAR), fine, 1)
         self.fine = nn.Conv2d(fine, fine, 3, 1, 1)
+        self.finished = _Block(fine)
+        self.lines = nn.Conv2d(quarter, _LINES, 3, 1, 1)
+        self.lines_fine, self.lines_eighth = nn.Conv2d(_LINES, fine, 3, 1, 1), nn.Conv2d(_LINES, eighth, 3, 2, 1)
         self.odds = nn.Conv2d(fine, 1, 3, 1, 1)
         for name, count in channels.items():
             self.register_buffer(f"mean_{name}", torch.zeros(1, count, 1, 1))
@@ -75,6 +82,7 @@ class ThingHead(nn.Module):
         """
         *features, distance = rest
         shades = self._shades(luma)
+        lines = torch.relu(self.lines(torch.relu(shades)))
         away = [distance]
         for _ in features:
             away.append(functional.avg_pool2d(away[-1], 2))
@@ -90,14 +98,15 @@ class ThingHead(nn.Module):
             here = unlike(_differences(values, there))
             coarse = here if coarse is None else here + _larger(coarse)
         told = self.told(torch.cat(clicked, dim=1).flatten(1))[:, :, None, None]
-        eighth = torch.relu(coarse + self.near(near[1]) + told)
-        sixteenth = self.before(self.down(eighth))
-        last = self.deep(self.farther(torch.relu(sixteenth)))
+        eighth = torch.relu(coarse + self.near(near[1]) + told + self.lines_eighth(lines))
+        sixteenth = self.wider(self.before(self.down(eighth)))
+        last = self.deeper(self.deep(self.farther(torch.relu(sixteenth))))
         sixteenth = self.after(sixteenth + _larger(self.nearer(torch.relu(last))))
-        eighth = torch.relu(self.joined(eighth + torch.relu(_larger(self.up(torch.relu(sixteenth))))))
+        joined = self.joined(eighth + torch.relu(_larger(self.up(torch.relu(sixteenth)))))
+        eighth = torch.relu(self.filled(joined))
         shaded = torch.cat([_differences(shades, _at(shades, places[0])), near[0]], dim=1)
-        fine = torch.relu(_larger(self.finer(eighth)) + self.unlike_shade(shaded))
-        result: torch.Tensor = self.odds(torch.relu(self.fine(fine)))
+        fine = torch.relu(_larger(self.finer(eighth)) + self.unlike_shade(shaded) + self.lines_fine(lines))
+        result: torch.Tensor = self.odds(torch.relu(self.finished(self.fine(fine))))
         return result
 
     def _shades(self, luma: torch.Tensor) -> torch.Tensor:
@@ -109,11 +118,11 @@ class ThingHead(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions whose output is added to their input."""
+    """Two convolutions whose output is added to their input; the first one's taps are `apart` pixels apart."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, apart: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.first = nn.Conv2d(channels, channels, 3, 1, apart, dilation=apart)
         self.second = nn.Conv2d(channels, channels, 3, 1, 1)
         nn.init.zeros_(self.second.weight)
 

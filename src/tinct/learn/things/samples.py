@@ -21,7 +21,7 @@ from tinct.files import make_folder, written_beside
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES, distance, seen_shape
 
-SIZE = 224  # root of height x width of the samples
+SIZE = 320  # root of height x width of the samples
 _HELD = 16  # one photograph in this many, chosen by its name, is held out for measuring
 _PARTS = 1  # additional samples of a photograph: parts of it, some mirrored, in other tones
 _SMALLEST_PART = 0.55  # of the picture's area
