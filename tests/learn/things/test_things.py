@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tinct.errors import DataError
-from tinct.learn.things.export import write
+from tinct.learn.things.export import initial_weights, write
 from tinct.learn.things.fit import Fitting, fit, measure, standardise, tell
 from tinct.learn.things.head import ThingHead
 from tinct.learn.things.samples import REST, Sample, clicks, held, look, prepare
@@ -111,3 +112,7 @@ def test_the_file_says_what_was_trained(tmp_path):
     expected = tell(head, made, given, np.array([[0.4, 0.6]]))
     told = model.odds((made.luma / np.float32(255)), features, np.array([[0.4, 0.6]]))
     np.testing.assert_allclose(told, expected, atol=0.05)
+    for path, exact in (("things.onnx", False), ("things.safetensors", True)):
+        initial = initial_weights(tmp_path / path)
+        for name, weights in head.state_dict().items():
+            torch.testing.assert_close(initial[name], weights, rtol=0 if exact else 1e-3, atol=0 if exact else 1e-6)
