@@ -8,7 +8,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 # These are given models, films or photographs: python benchmarks/quality.py --help
-GIVEN := compare quality blind readings drift hint_things joints scans smoothing tone reference
+GIVEN := compare quality blind readings drift hint_things joints scans smoothing tone reference damage mending
 BENCHMARKS := $(filter-out $(GIVEN:%=benchmarks/%.py) benchmarks/common.py,$(wildcard benchmarks/*.py))
 
 .PHONY: bench-compare help setup browser exiftool demo test check check-js slow faults fuzz bench fix lock locked audit sbom wheel clean
