@@ -44,7 +44,7 @@ from common import write
 from tinct import Colorizer
 from tinct.color.spaces import rgb_to_lab
 from tinct.data.pictures import Picture, find_pictures
-from tinct.study.compare import Bootstrap, estimate
+from tinct.study.intervals import Bootstrap, estimate
 from tinct.study.measure import GREY, MEAN_COLOR, leave_grey, mean_chroma, one_color
 from tinct.study.method import grey_of
 from tinct.study.metrics import Comparison, Truth, compare

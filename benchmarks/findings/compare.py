@@ -3,7 +3,7 @@
     tinct study benchmarks/findings/everything.toml --data DATASET --out STUDY --encoder-weights FILE
     python benchmarks/findings/compare.py STUDY
 
-Differences are paired over photographs and seeds as in a report (tinct.study.compare), and judged together within a
+Differences are paired over photographs and seeds as in a report (tinct.study.intervals), and judged together within a
 recipe, not over all arms of the study. Arms that are not finished are left out.
 """
 
@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tinct.study.compare import METRICS
 from tinct.study.folder import Study
+from tinct.study.intervals import METRICS
 from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.tables import Results
 

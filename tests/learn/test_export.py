@@ -20,11 +20,11 @@ from tinct.data.source import open_source
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.learn import export as exporting
 from tinct.learn.export import HALF_TOLERANCE, Export, export, trained_network
+from tinct.learn.initial_weights import load_weights, read_initial_card, training_luma
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.learn.train import train
-from tinct.learn.weights import load_weights, read_initial_card, training_luma
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session
 

@@ -26,9 +26,9 @@ from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.run import Run
 from tinct.study import arms as study_arms
 from tinct.study.arms import run_study
-from tinct.study.compare import METRICS
 from tinct.study.evaluate import evaluate
 from tinct.study.folder import Study
+from tinct.study.intervals import METRICS
 from tinct.study.plan import Budget
 from tinct.study.recipe import list_recipes, parse_recipe, read_recipe
 

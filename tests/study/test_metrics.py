@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinct.errors import InputError, SettingError
-from tinct.study.compare import Bootstrap, estimate
+from tinct.study.intervals import Bootstrap, estimate
 from tinct.study.metrics import PSNR_LIMIT, Truth, compare, summarize
 
 

@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.evidence import Left
+from tinct.color.colored_odds import Left
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 from tinct.color.statistics import median, quantiles
 
 # A picture that is too small to tell more counts as coloured if 1 pixel of 20 has more chroma off the tone than this,
-# in 8-bit steps; the evidence of others is weighed (`tinct.color.evidence`).
+# in 8-bit steps; the evidence of others is weighed (`tinct.color.colored_odds`).
 COLOR_OFF_TONE = 3.5
 _PLAIN = 1.2  # a picture in which fewer pixels than 1 of 20 have more than this is grey
 _SPOT = 15.0  # a pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour

@@ -23,11 +23,11 @@ from tinct.color.spaces import chroma_space
 from tinct.data.source import Source, decode, pictures, read_samples
 from tinct.errors import DataError, SettingError
 from tinct.files import make_folder, written_beside
+from tinct.learn.initial_weights import Encoder, read_initial_card
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.settings import Training
 from tinct.learn.tasks import CHROMA_SCALES
-from tinct.learn.weights import Encoder, read_initial_card
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
 # Scales of chroma in old runs and cards, which do not record theirs.

@@ -35,6 +35,7 @@ from tinct.learn.devices import (
     torch_device,
 )
 from tinct.learn.graph import quiet
+from tinct.learn.initial_weights import load_start, read_encoder
 from tinct.learn.networks.layers import Network
 from tinct.learn.photo_stream import FeatureFile
 from tinct.learn.records import METRICS, MetricsTable, SampleSheets
@@ -43,7 +44,6 @@ from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask
-from tinct.learn.weights import load_start, read_encoder
 from tinct.stopping import kept_if_stopped
 
 KEPT_EVERY = timedelta(minutes=10)  # a checkpoint is written this often within an epoch, in addition to its end

@@ -21,7 +21,7 @@ from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
 from tinct.errors import DataError, SettingError
 from tinct.parallel import core_count
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
-from tinct.study.compare import Bootstrap, Estimate, estimate
+from tinct.study.intervals import Bootstrap, Estimate, estimate
 from tinct.study.measure import (
     GREY,
     MEAN_COLOR,

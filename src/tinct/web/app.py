@@ -17,11 +17,11 @@ from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.recognize.classifier import Classifier
 from tinct.web import problems
-from tinct.web.edits import Edits
 from tinct.web.framework import Application, Heads, check_fields
 from tinct.web.gate import Admission, Allowance, Gate
 from tinct.web.jobs import Jobs
 from tinct.web.kept import MOST_REFERENCES
+from tinct.web.open_photos import Edits
 from tinct.web.routes import about, classify, photo, references, video
 from tinct.web.routes import edits as edit_routes
 from tinct.web.security import Guard, SafeHeaders

@@ -12,9 +12,9 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError
 from tinct.recognize.classifier import Classifier
-from tinct.web.edits import Edit, Edits
 from tinct.web.gate import Gate, gone
 from tinct.web.jobs import Job, Jobs
+from tinct.web.open_photos import Edit, Edits
 from tinct.web.problems import problem_of
 from tinct.web.security import visitor_of
 from tinct.web.settings import Limits

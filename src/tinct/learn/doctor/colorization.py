@@ -34,6 +34,7 @@ from tinct.learn.doctor.evidence import (
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.doctor.probes import Probe, dead_units, finite, take_step
 from tinct.learn.doctor.trials import steps_for
+from tinct.learn.initial_weights import load_start, read_encoder
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
@@ -41,7 +42,6 @@ from tinct.learn.run import learn_bins
 from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb, unit_rgb
-from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
 CROP = 64  # pixels: edge of the squares that experiments use

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from tinct.color.bins import bin_colors
 from tinct.errors import MissingExtraError
 from tinct.files import make_folder
-from tinct.study.compare import METRICS, Spread
+from tinct.study.intervals import METRICS, Spread
 from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.figures import UNDATED, new_figure, save_figure
 from tinct.study.report.tables import SHORT_ACCURACIES, Results

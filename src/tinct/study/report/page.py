@@ -12,8 +12,8 @@ from markupsafe import Markup
 from tinct.files import written_beside
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
-from tinct.study.compare import JUDGED, METRICS, Spread
 from tinct.study.folder import BASELINES, Study
+from tinct.study.intervals import JUDGED, METRICS, Spread
 from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.charts import ARROWS, Chart, color_of, draw_charts
 from tinct.study.report.render import render

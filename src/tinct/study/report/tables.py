@@ -16,8 +16,8 @@ from tinct.errors import DataError
 from tinct.files import make_folder, written_beside
 from tinct.learn.run import Run
 from tinct.study.backbone import WHY_ABSENT, WHY_NO_CLASSES
-from tinct.study.compare import JUDGED, METRICS, VERDICTS, Bootstrap, Comparer, Difference, Metric, Spread, spread
 from tinct.study.folder import BASELINES, BINS_FILE, COST_FILE, Study
+from tinct.study.intervals import JUDGED, METRICS, VERDICTS, Bootstrap, Comparer, Difference, Metric, Spread, spread
 from tinct.study.measure import GREY, Measured, Yardstick
 from tinct.study.recipe import Arm
 from tinct.study.values import read_json, write_json

@@ -19,8 +19,8 @@ from tinct.coloring.photo.readings import MOST_READINGS
 from tinct.coloring.photo.result import PhotoResult
 from tinct.errors import SettingError
 from tinct.web import pictures
-from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.kept import MOST_REFERENCES, References, check_count
+from tinct.web.open_photos import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_picture, result_suffix
 from tinct.web.routes.photo import (

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tinct.study.compare import METRICS, NOISE, Comparer, Noise, noise_of_differences, noise_of_figures, spread
+from tinct.study.intervals import METRICS, NOISE, Comparer, Noise, noise_of_differences, noise_of_figures, spread
 from tinct.study.measure import Measured, Summary
 from tinct.study.metrics import Comparison
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tinct.color.evidence import Left
+from tinct.color.colored_odds import Left
 
 SHAPE = (40, 60)
 RNG = np.random.default_rng(4)
