@@ -62,14 +62,18 @@ def main() -> None:
                 colors = chosen(colorizer, scan, truth)
                 values = {**measured(colors, truth), "moved": moved(colors, before[way], scan - luma)}
                 rows.setdefault(kind, {}).setdefault(way, []).append(values)
-    kinds = {
+    write("damage", {"photographs": len(photos), "kinds": means(rows)}, seed=SEED, to=wanted.to)
+
+
+def means(rows: dict[str, dict[str, list[dict[str, float]]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the mean of each figure, by kind of damage and by way."""
+    return {
         kind: {
             way: {name: round(float(np.mean([row[name] for row in of])), 2) for name in of[0]}
             for way, of in found.items()
         }
         for kind, found in rows.items()
     }
-    write("damage", {"photographs": len(photos), "kinds": kinds}, seed=SEED, to=wanted.to)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import write
-from damage import MOVED, NOTICED
+from damage import MOVED, NOTICED, means
 from damage_kinds import KINDS
 from scan_pages import DAMAGE
 from scans import LONGEST, SEED, measured, photographs
@@ -131,14 +131,7 @@ def main() -> None:
                 away = np.hypot(*np.moveaxis(colors - before, -1, 0)) > MOVED
                 values = {"moved": 100 * float(away[near].mean()), "beside": 100 * float(away[~near].mean())}
                 rows.setdefault(kind, {}).setdefault(name, []).append(measured(colors, truth) | values)
-    means = {
-        kind: {
-            name: {figure: round(float(np.mean([row[figure] for row in of])), 2) for figure in of[0]}
-            for name, of in found.items()
-        }
-        for kind, found in rows.items()
-    }
-    write("mending", {"photographs": len(photos), "kinds": means}, seed=SEED, to=wanted.to)
+    write("mending", {"photographs": len(photos), "kinds": means(rows)}, seed=SEED, to=wanted.to)
 
 
 if __name__ == "__main__":

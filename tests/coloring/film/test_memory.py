@@ -124,6 +124,29 @@ def test_where_the_network_fails_on_key_frames_a_frame_keeps_its_answer() -> Non
     np.testing.assert_array_equal(memory.recall(5, still[0], own), own)
 
 
+@pytest.mark.parametrize(("frames", "looked_at"), [(5, 0), (25, 3)])
+def test_the_network_is_asked_for_features_only_of_key_frames_that_are_compared(frames: int, looked_at: int) -> None:
+    seen: list[Levels] = []
+
+    def sight(levels: Levels) -> tuple[NDArray[np.float32], ...]:
+        seen.append(levels)
+        return ()
+
+    still = place("camera")
+    memory = remember(
+        film([still] * frames),
+        lambda frame: frame.luma,
+        is_colored=lambda frame: False,
+        seconds_at=lambda pts: pts / RATE,
+        answer=lambda levels, _: np.zeros((24, 32, 2), dtype=np.float32),
+        sight=sight,
+        memory="shot",
+    )
+    assert memory is not None
+    memory.recall(0, still, np.zeros((24, 32, 2), dtype=np.float32))
+    assert len(seen) == looked_at
+
+
 @pytest.mark.parametrize("light", [0.8, 0.5, 0.1])
 def test_a_fade_is_told_by_mean_and_contrast_that_fall_together(light: float) -> None:
     still = place("camera")

@@ -1,7 +1,8 @@
 """What a shot's key frames agree on, and what of it a frame shows.
 
 Frames are matched in two steps. What stands still is compared in its place, apart from the camera's own motion, so that
-a wall is recognised behind somebody who walks past. What moves is followed along the flow.
+a wall is recognised behind somebody who walks past. What moves is followed along the flow. What neither finds, the
+network's features may; see `tinct.coloring.film.things`.
 
 Each place of a key frame gets the mean of the network's answers for all key frames that show the same there. A key
 frame counts less beside what moves in it, because the network spreads the colours of moving things a little way around

@@ -136,18 +136,19 @@ class SceneMemory:
         """Return what a shot's key frames agree on, with those of shots like it."""
         shot = self._shots[index]
         alike = [self._shots[other] for other in shot.alike if other != index]
-        own = [self._answered(key, shot) for key in shot.keys]
-        others = [self._answered(_middle(one), one) for one in alike]
+        compared = len(shot.keys) + len(alike) > 1
+        own = [self._answered(key, shot, compared=compared) for key in shot.keys]
+        others = [self._answered(_middle(one), one, compared=compared) for one in alike]
         return Agreed([key for key in own if key is not None], [key for key in others if key is not None])
 
-    def _answered(self, key: Key, shot: KeyedShot) -> KeyAnswer | None:
-        """Unpack a key frame and run the network on it; None if it fails."""
+    def _answered(self, key: Key, shot: KeyedShot, *, compared: bool) -> KeyAnswer | None:
+        """Unpack a key frame and run the network on it, for its features only if it is compared; None if it fails."""
         levels = key.levels
         values = self._answer(levels, shot.references)
         if values is None:
             return None
         carried = None if key.carried is None else resize.resized(key.carried.astype(np.float32), values.shape[:2])
-        return KeyAnswer(key.pts, levels, values, carried, self._sight(levels))
+        return KeyAnswer(key.pts, levels, values, carried, self._sight(levels) if compared else ())
 
 
 def _middle(shot: KeyedShot) -> Key:

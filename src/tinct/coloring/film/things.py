@@ -27,7 +27,6 @@ _ALIKE, _SAME = 0.5, 0.7
 # How many times the mean is taken: a thing seen from behind is found in a key frame that shows it from the side first.
 _ROUNDS = 3
 
-
 # Where each place of a key frame is found in another one, (k l,), and how surely, (k l, 1) in 0..1.
 _Found = tuple[NDArray[np.intp], FloatArray]
 
